@@ -1,0 +1,77 @@
+// The catalogue of node types. Palette, property panel, checks, command line and reference page are generated from it.
+#pragma once
+
+#include "engine/pipeline/document.h"
+#include "kernels/base/result.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::pipeline {
+
+enum class PortType { Rows, Tokens, Model, Metrics, Version, Tensor };
+std::string_view name(PortType type);
+
+struct PortSpec
+{
+    std::string id, title;
+    PortType type = PortType::Rows;
+    bool required = true; ///< inputs only
+};
+
+enum class ParamKind { Integer, Number, Boolean, Choice, Text, Path, IntegerList, Layers };
+std::string_view name(ParamKind kind);
+
+struct ParamSpec
+{
+    std::string id, title, help;
+    ParamKind kind = ParamKind::Text;
+    Json defaultValue;           ///< null: no default, the parameter must be given
+    std::string unit;            ///< "rows", "epochs", …; may be empty
+    std::optional<double> minimum, maximum; ///< inclusive; for Integer, Number and the members of IntegerList
+    std::vector<std::string> choices;       ///< for Choice
+    bool advanced = false;       ///< shown under "More"
+};
+
+struct NodeSpec
+{
+    std::string type, title, category; ///< category: Data, Prepare, Model, Train, Result; Layer… for layers
+    std::string help;                  ///< one or two sentences
+    std::string formula, source;       ///< for the reference page; may be empty
+    std::vector<PortSpec> inputs, outputs;
+    std::vector<ParamSpec> params;
+    int codeVersion = 1; ///< part of the cache key; raised when the stage's result changes
+    bool cacheable = true;
+    bool isLayer = false; ///< a layer.* node, for nested graphs only
+
+    const PortSpec* input(std::string_view id) const;
+    const PortSpec* output(std::string_view id) const;
+    const ParamSpec* param(std::string_view id) const;
+};
+
+class Catalogue
+{
+public:
+    /// All node and layer types of this build.
+    static Catalogue create();
+
+    const NodeSpec* find(std::string_view type) const;
+    const std::vector<NodeSpec>& all() const { return m_specs; }
+    std::vector<std::string> typeNames() const;
+
+private:
+    std::vector<NodeSpec> m_specs;
+};
+
+/// The parameter's value: the node's own, else the catalogue's default, else null.
+Json paramValue(const Node& node, const NodeSpec& spec, std::string_view id);
+/// Checks one value against its specification. Errors: InvalidArgument saying the value, what is allowed and its unit.
+Status checkParam(const ParamSpec& spec, const Json& value);
+
+/// The catalogue (or one type of it) as JSON, for `millrace nodes --json`.
+Json toJson(const Catalogue& catalogue);
+Json toJson(const NodeSpec& spec);
+
+} // namespace millrace::pipeline

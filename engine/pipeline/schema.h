@@ -1,0 +1,41 @@
+// What flows through a rows port, known before any row is read: the basis of shapes on links, checks and model files.
+#pragma once
+
+#include "kernels/base/result.h"
+#include "kernels/base/shape.h"
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace millrace::pipeline {
+
+enum class TargetKind { None, Classes, Number };
+
+struct Column
+{
+    std::string name;
+    double minimum = 0, maximum = 0; ///< over the training rows, where known
+};
+
+/// Rows of one feature tensor and one target each.
+struct RowsSchema
+{
+    Shape features;                  ///< of one row, channels last for images: {8, 8, 1}; {F} for a table
+    std::int64_t rows = -1;          ///< -1: not known before it runs
+    TargetKind target = TargetKind::None;
+    std::string targetName;
+    std::vector<std::string> classes; ///< names, index is the label; for TargetKind::Classes
+    std::vector<Column> columns;      ///< for a table, one per feature
+    bool image = false;               ///< features are {H, W, C}
+
+    bool operator==(const RowsSchema&) const = default;
+};
+inline bool operator==(const Column& a, const Column& b) { return a.name == b.name && a.minimum == b.minimum && a.maximum == b.maximum; }
+
+nlohmann::json toJson(const RowsSchema& schema);
+/// Errors: InvalidFormat.
+Result<RowsSchema> rowsSchemaFromJson(const nlohmann::json& json);
+
+} // namespace millrace::pipeline
