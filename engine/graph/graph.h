@@ -17,7 +17,8 @@ namespace millrace::graph {
 using TensorId = std::uint32_t;
 
 /// What a tensor is for; decides who owns its memory and for how long.
-enum class Role {
+enum class Role
+{
     Input,      ///< written before each step: features, targets, labels
     Parameter,  ///< trained
     State,      ///< kept from step to step but not trained: running mean and variance
@@ -32,7 +33,14 @@ struct Tensor
     Shape shape; ///< with the batch as its first dimension where it has one
     Role role = Role::Activation;
     /// How a parameter or state starts; drawn from (seed, stream of the name).
-    enum class Initial { Zero, One, KaimingUniform, XavierUniform, Normal002 } initial = Initial::Zero;
+    enum class Initial
+    {
+        Zero,
+        One,
+        KaimingUniform,
+        XavierUniform,
+        Normal002
+    } initial = Initial::Zero;
     std::int64_t fanIn = 0, fanOut = 0;
     bool decay = false; ///< weight decay applies (weights yes; biases and norms no)
 };
@@ -48,6 +56,9 @@ struct Operation
 
     std::int64_t integer(std::string_view key, std::int64_t otherwise = 0) const;
     double number(std::string_view key, double otherwise = 0) const;
+    std::string text(std::string_view key, std::string_view otherwise = {}) const;
+    std::vector<std::int64_t>
+    integers(std::string_view key) const; ///< empty where absent; a single one as a list of one
 };
 
 struct Cost
@@ -65,9 +76,11 @@ struct Cost
 class Graph
 {
 public:
+    /// Adds the tensor; where its name is taken, ".2", ".3", … is appended.
     TensorId addTensor(Tensor tensor);
     /// Adds an operation whose outputs' types and shapes follow from its kind's shape rule; returns the outputs.
-    /// Errors: InvalidArgument naming the layer and both shapes; NotFound for an unknown kind.
+    /// Errors: InvalidArgument naming the layer and both shapes; NotFound for an unknown kind or attribute.
+    /// A failed call leaves the graph as it was.
     Result<std::vector<TensorId>> add(std::string kind, std::string layer, std::vector<TensorId> inputs,
                                       std::map<std::string, Attribute> attributes = {});
 
@@ -78,7 +91,10 @@ public:
     /// Named tensors that the outside writes or reads: "features", "labels", "output", "loss", …
     std::map<std::string, TensorId>& ports() { return m_ports; }
     const std::map<std::string, TensorId>& ports() const { return m_ports; }
+    /// Errors: NotFound with the nearest names.
     Result<TensorId> port(std::string_view name) const;
+    /// What a message calls the place a tensor comes from: its layer's id, or "the input".
+    std::string sourceOf(TensorId id) const;
 
     std::int64_t parameterCount() const;
     Cost cost() const;
@@ -87,6 +103,7 @@ private:
     std::vector<Tensor> m_tensors;
     std::vector<Operation> m_operations;
     std::map<std::string, TensorId> m_ports;
+    std::map<std::string, TensorId> m_names;
 };
 
 } // namespace millrace::graph

@@ -1,0 +1,140 @@
+// The table of operation kinds: what each takes and gives, its shape rule, its gradient rule, its cost and what its
+// memory may share. Adding an operation is adding one row, in the file of its family (kinds/).
+//
+// Images are NHWC: (B,H,W,C). All tensors are f32 but `labels` (i32). Square brackets mark what may be absent.
+//
+//   kind            inputs                                    attributes (default)                 outputs
+//   dense           x (B,I), weight (O,I), [bias (O)]                                              out (B,O)
+//   conv2d          x (B,H,W,C), weight (O,KH,KW,C/groups),   stride (1), padding (0),             out (B,OH,OW,O)
+//                   [bias (O)]                                dilation (1), groups (1)
+//   max_pool2d      x (B,H,W,C)                               size, stride (size), padding (0)     out (B,OH,OW,C)
+//   average_pool2d  x (B,H,W,C)                               size, stride (size), padding (0)     out (B,OH,OW,C)
+//   batch_norm      x (B,…,C), scale (C), bias (C),           momentum (0.1), epsilon (1e-5)       out, as x; mean,
+//                   running_mean (C), running_variance (C)                                         rstd (C)
+//   relu            x                                                                              out, as x
+//   tanh            x                                                                              out, as x
+//   sigmoid         x                                                                              out, as x
+//   gelu            x                                         approximate ("none"; or "tanh")      out, as x
+//   dropout         x                                         probability (0.5), stream (layer's)  out, as x
+//   flatten         x (B,…)                                                                        out (B,product)
+//   reshape         x (B,…)                                   shape (without the batch)            out (B,shape…)
+//   add             a, b of one shape                                                              out, as a
+//   softmax         x (…,C), over the last axis                                                    out, as x
+//   cross_entropy   logits (B,C), labels (B) i32                                                   loss (1), correct
+//   (1) mse             prediction, targets of one shape                                               loss (1)
+//
+// stride, padding, dilation and size are one integer for both directions or a list {vertical, horizontal}. An output
+// has floor((H + 2·padding - dilation·(size-1) - 1) / stride) + 1 rows. Average pooling counts padded cells as zeros,
+// as PyTorch does. batch_norm's running_mean and running_variance (role State) are updated in training:
+// running = (1-momentum)·running + momentum·batch. dropout's stream is a number; left out, it follows from the layer's
+// name. One size in reshape's shape may be -1 and takes what is left. loss is the mean over the batch (mse: over all
+// elements); correct is the number of rows whose largest logit is the label's, as f32. The model builder adds no loss:
+// compile::withGradients and compile::withLoss do, for the port "output".
+#pragma once
+
+#include "engine/graph/graph.h"
+
+#include <span>
+
+namespace millrace::graph {
+
+/// An operation in its graph, as shape and cost rules see it.
+class Site
+{
+public:
+    Site(const Graph& graph, const Operation& operation) : m_graph(&graph), m_operation(&operation) {}
+
+    const Operation* operator->() const { return m_operation; }
+    const Operation& operation() const { return *m_operation; }
+    bool hasInput(std::size_t index) const { return index < m_operation->inputs.size(); }
+    const Tensor& input(std::size_t index) const { return m_graph->tensor(m_operation->inputs[index]); }
+    const Tensor& output(std::size_t index) const { return m_graph->tensor(m_operation->outputs[index]); }
+    /// The input's shape without the batch, as a message shows it: "8×8×64".
+    std::string sample(std::size_t index) const;
+    /// "8×8×64 from pool2".
+    std::string sampleAndSource(std::size_t index) const;
+    /// InvalidArgument at this layer.
+    Error refuse(std::string message, std::string advice = {}) const;
+
+private:
+    const Graph* m_graph;
+    const Operation* m_operation;
+};
+
+/// What a gradient rule may do: read the operation, add operations, and hand over the gradients of its inputs.
+class Differentiation
+{
+public:
+    virtual ~Differentiation() = default;
+    virtual const Graph& graph() const = 0;
+    virtual const Operation& operation() const = 0;
+    /// The gradient of the first output (the other outputs of every kind carry none).
+    virtual TensorId outputGradient() const = 0;
+    /// Whether anybody needs the gradient of that input.
+    virtual bool wants(std::size_t input) const = 0;
+    /// Adds an operation in the name of the same layer.
+    virtual Result<std::vector<TensorId>> add(std::string kind, std::vector<TensorId> inputs,
+                                              std::map<std::string, Attribute> attributes = {}) = 0;
+    virtual void give(std::size_t input, TensorId gradient) = 0;
+};
+
+struct InputRow
+{
+    std::string_view name;
+    DType type = DType::F32;
+    bool optional = false; ///< only the last ones
+};
+
+struct OutputType
+{
+    std::string_view suffix; ///< the tensor is called "<layer>.<suffix>"
+    Shape shape;
+    DType type = DType::F32;
+};
+
+/// When an operation only gives another shape to the same values, so that its output may be its input's memory.
+enum class View
+{
+    Never,
+    Always,
+    InInference
+};
+
+struct OperationKind
+{
+    std::string_view name;
+    std::vector<InputRow> inputs;
+    std::vector<std::string_view> attributes;
+    Result<std::vector<OutputType>> (*shape)(const Site&);
+    double (*flops)(const Site&); ///< of one execution, a multiply-add counted as two
+    /// Adds the backward operations; null for kinds without a gradient (the backward kinds themselves).
+    Status (*gradient)(Differentiation&) = nullptr;
+    /// The inputs (by index) whose memory the first output may take while it is computed.
+    std::vector<std::size_t> overwrites = {};
+    View view = View::Never;
+};
+
+/// All kinds. A pointer into it stays valid.
+std::span<const OperationKind> operationKinds();
+/// Errors: NotFound with the nearest names.
+Result<const OperationKind*> findKind(std::string_view name);
+/// Operations and bytes of one execution (a view moves none).
+Cost costOf(const Graph& graph, const Operation& operation);
+
+/// A window that slides over an image, of conv2d and the pooling kinds.
+struct Window
+{
+    std::int64_t height = 1, width = 1;
+    std::int64_t strideHeight = 1, strideWidth = 1;
+    std::int64_t paddingHeight = 0, paddingWidth = 0;
+    std::int64_t dilationHeight = 1, dilationWidth = 1;
+
+    std::int64_t outputHeight(std::int64_t inputHeight) const;
+    std::int64_t outputWidth(std::int64_t inputWidth) const;
+};
+/// The window of a conv2d with that kernel size, from its attributes.
+Window convolutionWindow(const Operation& operation, std::int64_t kernelHeight, std::int64_t kernelWidth);
+/// The window of a pooling operation, from its attributes.
+Window poolingWindow(const Operation& operation);
+
+} // namespace millrace::graph
