@@ -1,0 +1,78 @@
+// What the executor runs on a CPU: one prepared kernel per operation of a program, and the factories that prepare them.
+#pragma once
+
+#include "kernels/base/result.h"
+#include "kernels/ops/activation.h"
+#include "kernels/ops/add.h"
+#include "kernels/ops/batch_norm.h"
+#include "kernels/ops/conv2d.h"
+#include "kernels/ops/cross_entropy.h"
+#include "kernels/ops/dense.h"
+#include "kernels/ops/dropout.h"
+#include "kernels/ops/mean_squared_error.h"
+#include "kernels/ops/pool2d.h"
+#include "kernels/ops/softmax.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace millrace::kernels::cpu {
+
+/// One execution's operands, in the order in which the operation's contract (kernels/ops/<op>.h) lists them.
+/// Tensors are 64-byte aligned; those of one call overlap only where the contract's Aliasing line allows it.
+struct Arguments
+{
+    std::span<const void* const> inputs; ///< null: an optional input that is not there
+    std::span<void* const> outputs;      ///< null: an optional output that is not wanted
+    std::byte* scratch = nullptr; ///< 64-byte aligned, scratchBytes() long; its content means nothing between runs
+    std::uint64_t seed = 0;       ///< what dropout draws from
+    std::uint64_t step = 0;
+
+    const float* input(std::size_t index) const { return static_cast<const float*>(inputs[index]); }
+    float* output(std::size_t index) const { return static_cast<float*>(outputs[index]); }
+};
+
+/// An operation with fixed dimensions and thread count. Whatever is expensive happens when it is made; run() takes no
+/// lock, and the same arguments give the same bits for the same thread count on the same machine.
+class Kernel
+{
+public:
+    virtual ~Kernel() = default;
+    Kernel() = default;
+    Kernel(const Kernel&) = delete;
+    Kernel& operator=(const Kernel&) = delete;
+
+    virtual std::uint64_t scratchBytes() const { return 0; }
+    virtual void run(const Arguments& arguments) = 0;
+};
+
+using KernelResult = Result<std::unique_ptr<Kernel>>;
+
+// `threads` is the most the kernel may use, at least 1; a small operation uses one.
+// Errors of all: InvalidArgument for dimensions that the contract excludes, OutOfMemory.
+
+KernelResult makeDense(const Dense& dense, int threads);
+KernelResult makeDenseBackward(const Dense& dense, int threads);
+KernelResult makeConv2d(const Conv2d& conv, int threads);
+KernelResult makeConv2dBackward(const Conv2d& conv, int threads);
+KernelResult makeMaxPool2d(const Pool2d& pool, int threads);
+KernelResult makeMaxPool2dBackward(const Pool2d& pool, int threads);
+KernelResult makeAveragePool2d(const Pool2d& pool, int threads);
+KernelResult makeAveragePool2dBackward(const Pool2d& pool, int threads);
+/// Training or inference by norm.training.
+KernelResult makeBatchNorm(const BatchNorm& norm, int threads);
+KernelResult makeBatchNormBackward(const BatchNorm& norm, int threads);
+KernelResult makeActivation(const Activation& activation, int threads);
+KernelResult makeActivationBackward(const Activation& activation, int threads);
+/// Forward and backward alike.
+KernelResult makeDropout(const Dropout& dropout, int threads);
+KernelResult makeAdd(const Add& add, int threads);
+KernelResult makeSoftmax(const Softmax& softmax, int threads);
+KernelResult makeSoftmaxBackward(const Softmax& softmax, int threads);
+/// Loss, hits and gradient together.
+KernelResult makeCrossEntropy(const CrossEntropy& loss, int threads);
+KernelResult makeMeanSquaredError(const MeanSquaredError& loss, int threads);
+
+} // namespace millrace::kernels::cpu
