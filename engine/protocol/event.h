@@ -19,18 +19,19 @@ namespace millrace::protocol {
 /// param       node, name, value                          one per parameter, at the start of a run
 /// stage       stage (node id), type, state (waiting|running|finished|cached|failed|skipped), seconds?,
 ///             progress? {epoch, epochs, step, steps, loss, accuracy, samples_per_second, remaining_seconds}, facts?
-/// metric      stage, points: [[name, step, value], …]     NaN and infinities as the strings "NaN", "Infinity", "-Infinity"
-/// log         level (debug|info|warning|error), text, stage?
-/// artifact    stage, role (model|confusion|…), path (relative to the run folder), sha256, bytes, and for role
-///             "model": name?, alias?, classes, metrics; for "confusion": classes, counts (rows true, columns predicted)
+/// metric      stage, points: [[name, step, value], …]     NaN and infinities as the strings "NaN", "Infinity",
+/// "-Infinity" log         level (debug|info|warning|error), text, stage? artifact    stage, role (model|confusion|…),
+/// path (relative to the run folder), sha256, bytes, and for role
+///             "model": name?, alias?, classes, metrics; for "confusion": classes, counts (rows true, columns
+///             predicted)
 /// checkpoint  stage, step, epoch, path (relative), sha256 (of its manifest), bytes
 /// telemetry   cpu_percent, process_cpu_percent, memory_bytes, host_memory_used_bytes, host_memory_bytes, devices: []
 /// prediction, error: as their writers define
 struct Event
 {
-    std::int64_t seq = 0;             ///< from 1, without gaps
-    std::int64_t timeMs = 0;          ///< Unix milliseconds of the writer
-    std::int64_t monotonicMs = 0;     ///< milliseconds since the run's first start on the writer's monotonic clock
+    std::int64_t seq = 0;         ///< from 1, without gaps
+    std::int64_t timeMs = 0;      ///< Unix milliseconds of the writer
+    std::int64_t monotonicMs = 0; ///< milliseconds since the run's first start on the writer's monotonic clock
     std::string kind;
     nlohmann::json fields = nlohmann::json::object(); ///< everything but seq, t, m, kind
 };

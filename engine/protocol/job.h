@@ -3,27 +3,28 @@
 
 #include "kernels/base/result.h"
 
-#include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace millrace::protocol {
 
 /// {"format": "millrace-job/1", "run": …, "name": …, "pipeline": {…the document…}, …}
 struct Job
 {
-    std::string run;             ///< run id
-    std::string name;            ///< the run's readable name, such as "brisk-heron"
-    std::string pipelineText;    ///< the pipeline file's canonical text, parameters already set
-    std::string baseDirectory;   ///< paths in the pipeline are relative to this
-    std::string cacheDirectory;  ///< $MILLRACE_HOME/cache
+    std::string run;               ///< run id
+    std::string name;              ///< the run's readable name, such as "brisk-heron"
+    std::string pipelineText;      ///< the pipeline file's canonical text, parameters already set
+    std::string baseDirectory;     ///< paths in the pipeline are relative to this
+    std::string cacheDirectory;    ///< $MILLRACE_HOME/cache
     std::string resourceDirectory; ///< where the built-in data sets are
     std::string device = "cpu";
-    int threads = 0;             ///< part of the target's shape: the same bits need the same number
+    int threads = 0; ///< part of the target's shape: the same bits need the same number
     bool useCache = true;
     bool resume = false;
 };
 
-nlohmann::json toJson(const Job& job);
+/// The text of job.json; the pipeline stands in it as an object, its keys in the document's order.
+std::string toText(const Job& job);
 /// Errors: InvalidFormat, NewerFormat.
 Result<Job> jobFromText(std::string_view text);
 

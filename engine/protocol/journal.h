@@ -35,14 +35,19 @@ private:
 class JournalReader
 {
 public:
-    /// A journal that does not exist yet reads as empty.
-    explicit JournalReader(std::string path, std::uint64_t offset = 0) : m_path(std::move(path)), m_offset(offset) {}
+    /// A journal that does not exist yet reads as empty. To go on after `lastSeq`, which ended at byte `offset`,
+    /// give both; with an offset alone the first line's seq is taken as it is.
+    explicit JournalReader(std::string path, std::uint64_t offset = 0, std::int64_t lastSeq = 0)
+        : m_path(std::move(path)), m_offset(offset), m_lastSeq(lastSeq)
+    {
+    }
 
     /// Whole lines since the last call, at most `limit`. A torn tail is left for later.
     /// Errors: Corrupt with the byte position for a line that is whole but no event, or whose seq does not follow.
     Result<std::vector<Event>> readNew(std::size_t limit = 10000);
     /// Byte position after the last line read; a reader made with it goes on there.
     std::uint64_t offset() const { return m_offset; }
+    std::int64_t lastSeq() const { return m_lastSeq; }
 
 private:
     std::string m_path;

@@ -1,7 +1,11 @@
-// The names of the files in a run's folder, $MILLRACE_HOME/runs/<id>/.
+// The names of the files in a run's folder, $MILLRACE_HOME/runs/<id>/, and who works in it.
 #pragma once
 
+#include "kernels/base/files.h"
+
+#include <optional>
 #include <string>
+#include <sys/types.h>
 
 namespace millrace::protocol {
 
@@ -21,5 +25,12 @@ struct RunFolder
     std::string checkpoints() const { return path + "/checkpoints"; }
     std::string artifacts() const { return path + "/artifacts"; }
 };
+
+/// Makes this process the folder's runner: takes runner.lock and writes runner.pid. Watchers hold the lock for an
+/// instant when they look whether a runner lives, so this waits up to two seconds. Errors: Busy, Io, Permission.
+Result<FileLock> claimRun(const RunFolder& folder);
+/// The process that holds runner.lock; nothing where none does. What runner.pid says is believed only after that
+/// process was seen to have the lock file open, so a pid that was reused is never taken for the runner.
+std::optional<pid_t> runnerPid(const RunFolder& folder);
 
 } // namespace millrace::protocol

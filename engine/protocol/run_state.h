@@ -16,7 +16,17 @@
 
 namespace millrace::protocol {
 
-enum class RunState { Queued, Starting, Running, Stopping, Finished, Failed, Stopped, Lost };
+enum class RunState
+{
+    Queued,
+    Starting,
+    Running,
+    Stopping,
+    Finished,
+    Failed,
+    Stopped,
+    Lost
+};
 
 std::string_view name(RunState state);
 std::optional<RunState> runStateFromName(std::string_view name);
