@@ -7,7 +7,7 @@ namespace millrace::kernels {
 
 /// loss = mean_b (log sum_c exp(x[b,c]) - x[b,label[b]])
 /// correct = the number of rows whose (first) maximum is at the label
-/// Forward   x, label -> loss, correct, dx.  A null correct or dx is not computed.
+/// Forward   x, label -> loss, correct, dx.  A null output is not computed.
 ///           dx[b,c] = (softmax(x[b])[c] - [c = label[b]]) / B
 /// Shapes    x, dx (B,C) row-major; label (B) i32; loss, correct (1).   Types f32.   Aliasing: dx may be x.
 /// Cost      reads BC + B, writes BC elements.

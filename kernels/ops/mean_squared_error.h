@@ -6,7 +6,7 @@
 namespace millrace::kernels {
 
 /// loss = mean_i (x[i] - target[i])^2,  dx[i] = 2 (x[i] - target[i]) / N
-/// Forward   x, target -> loss, dx.  A null dx is not computed.
+/// Forward   x, target -> loss, dx.  A null output is not computed.
 /// Shapes    x, target, dx (N), every element of the batch; loss (1).   Types f32.   Aliasing: dx may be x.
 /// Cost      reads 2N, writes N elements.
 struct MeanSquaredError
