@@ -12,7 +12,7 @@ namespace millrace::protocol {
 
 /// Appends events. Invariants: (1) seq grows by one from line to line; (2) a line is written by one write(2), so that
 /// only the last can be torn; (3) `open` cuts a torn last line off before anything is appended; (4) only the holder
-/// of runner.lock writes.
+/// of runner.lock writes; (5) a line that could not be written whole is taken back, so that the next one may follow.
 class JournalWriter
 {
 public:
@@ -26,10 +26,16 @@ public:
     std::int64_t lastSeq() const { return m_seq; }
 
 private:
+    JournalWriter() = default;
+
     FileHandle m_file;
+    std::uint64_t m_sizeBytes = 0;
     std::int64_t m_seq = 0;
     std::int64_t m_startMonotonicMs = 0; ///< what to add so that monotonicMs continues after a resume
 };
+
+/// The longest line that is read, so that a damaged file cannot take all memory.
+constexpr std::size_t kMaximumLineBytes = 16u << 20;
 
 /// Reads a journal that may still grow. Each call returns what was completed since the last one.
 class JournalReader
@@ -43,16 +49,19 @@ public:
     }
 
     /// Whole lines since the last call, at most `limit`. A torn tail is left for later.
-    /// Errors: Corrupt with the byte position for a line that is whole but no event, or whose seq does not follow.
+    /// Errors: Corrupt with the byte position for a line that is whole but no event, or whose seq does not follow
+    /// (the whole lines before it come first, the error with the next call); Corrupt for a file that has shrunk.
     Result<std::vector<Event>> readNew(std::size_t limit = 10000);
     /// Byte position after the last line read; a reader made with it goes on there.
     std::uint64_t offset() const { return m_offset; }
     std::int64_t lastSeq() const { return m_lastSeq; }
 
 private:
+    Error damage(const std::string& what) const;
+
     std::string m_path;
     std::uint64_t m_offset = 0;
-    std::int64_t m_lastSeq = 0;
+    std::int64_t m_lastSeq = 0; ///< 0: take the first seq as it is, unless at the file's start
 };
 
 } // namespace millrace::protocol
