@@ -21,7 +21,7 @@
 //   add             a, b of one shape                                                              out, as a
 //   softmax         x (…,C), over the last axis                                                    out, as x
 //   cross_entropy   logits (B,C), labels (B) i32                                                   loss (1), correct
-//   (1) mse             prediction, targets of one shape                                               loss (1)
+//   mse             prediction, targets of one shape                                               loss (1)
 //
 // stride, padding, dilation and size are one integer for both directions or a list {vertical, horizontal}. An output
 // has floor((H + 2·padding - dilation·(size-1) - 1) / stride) + 1 rows. Average pooling counts padded cells as zeros,
@@ -30,6 +30,25 @@
 // name. One size in reshape's shape may be -1 and takes what is left. loss is the mean over the batch (mse: over all
 // elements); correct is the number of rows whose largest logit is the label's, as f32. The model builder adds no loss:
 // compile::withGradients and compile::withLoss do, for the port "output".
+//
+// What gradient rules add (dy is the gradient of out; height and width are those of x):
+//
+//   dense_backward_data       weight, dy                                                   dx
+//   dense_backward_weights    x, dy                      bias                              dweight, [dbias where bias is 1]
+//   conv2d_backward_data      weight, dy                 conv2d's, height, width           dx
+//   conv2d_backward_weights   x, dy                      conv2d's, size, bias              dweight, [dbias where bias is 1]
+//   max_pool2d_backward       x, dy                      max_pool2d's                      dx
+//   average_pool2d_backward   dy                         average_pool2d's, height, width   dx
+//   batch_norm_backward       x, scale, mean, rstd, dy   batch_norm's                      dx, dscale, dbias
+//   relu_backward             y, dy                                                        dx
+//   tanh_backward             y, dy                                                        dx
+//   sigmoid_backward          y, dy                                                        dx
+//   softmax_backward          y, dy                                                        dx
+//   gelu_backward             x, dy                      gelu's                            dx
+//
+// dropout's gradient is dropout itself (the mask is drawn again, not kept), flatten's and reshape's is reshape, add's
+// is dy for both. cross_entropy and mse with the attribute gradient = 1 have the gradient of their first input as a
+// last output: they are where differentiation starts.
 #pragma once
 
 #include "engine/graph/graph.h"
@@ -68,7 +87,7 @@ public:
     virtual ~Differentiation() = default;
     virtual const Graph& graph() const = 0;
     virtual const Operation& operation() const = 0;
-    /// The gradient of the first output (the other outputs of every kind carry none).
+    /// The gradient of the first output (the other outputs carry none). Not for losses, where differentiation starts.
     virtual TensorId outputGradient() const = 0;
     /// Whether anybody needs the gradient of that input.
     virtual bool wants(std::size_t input) const = 0;
@@ -132,7 +151,7 @@ struct Window
     std::int64_t outputHeight(std::int64_t inputHeight) const;
     std::int64_t outputWidth(std::int64_t inputWidth) const;
 };
-/// The window of a conv2d with that kernel size, from its attributes.
+/// The window of a conv2d or of its backward kinds with that kernel size, from its attributes.
 Window convolutionWindow(const Operation& operation, std::int64_t kernelHeight, std::int64_t kernelWidth);
 /// The window of a pooling operation, from its attributes.
 Window poolingWindow(const Operation& operation);

@@ -1,0 +1,132 @@
+// Two-dimensional convolution.
+#include "engine/graph/kinds/kinds.h"
+
+namespace millrace::graph::kinds {
+
+namespace {
+
+Status checkConvolution(const Site& site)
+{
+    MR_CHECK(checkImage(site));
+    MR_CHECK(checkPositive(site, "stride"));
+    MR_CHECK(checkPositive(site, "padding", 0));
+    MR_CHECK(checkPositive(site, "dilation"));
+    const Shape& x = site.input(0).shape;
+    const Shape& weight = site.input(1).shape;
+    const std::int64_t groups = site->integer("groups", 1);
+    if (weight.rank() != 4 || weight.elements() == 0)
+        return site.refuse(str("The weight of layer ", site->layer, " must have 4 dimensions, none of them 0, but is ",
+                               weight.toString(), "."));
+    if (groups < 1 || x[3] % groups != 0 || weight[0] % groups != 0)
+        return site
+            .refuse(str("Layer ", site->layer, " has ", groups, " groups, which do not divide its ", x[3],
+                        " input and ", weight[0], " output channels."))
+            .atNode(site->layer, "groups");
+    if (weight[3] * groups != x[3])
+        return site.refuse(str("Layer ", site->layer, " takes images of ", weight[3] * groups, " channels but gets ",
+                               site.sampleAndSource(0), "."),
+                           str("Give ", site->layer, " ", x[3], " input channels."));
+    return {};
+}
+
+Result<std::vector<OutputType>> conv2dShape(const Site& site)
+{
+    MR_CHECK(checkConvolution(site));
+    const Shape& x = site.input(0).shape;
+    const Shape& weight = site.input(1).shape;
+    const Window window = convolutionWindow(site.operation(), weight[1], weight[2]);
+    MR_CHECK(checkWindow(site, window));
+    if (site.hasInput(2)) MR_CHECK(checkVector(site, 2, "bias", weight[0]));
+    return std::vector<OutputType>{
+        {"out", Shape{x[0], window.outputHeight(x[1]), window.outputWidth(x[2]), weight[0]}}};
+}
+
+/// Each of the B·OH·OW·O outputs multiplies the KH·KW·C/groups weights of its channel.
+double flops(const Shape& y, const Shape& weight)
+{
+    return 2 * static_cast<double>(y.elements()) * static_cast<double>(weight.elements()) /
+           static_cast<double>(weight[0]);
+}
+double conv2dFlops(const Site& site)
+{
+    return flops(site.output(0).shape, site.input(1).shape);
+}
+double conv2dBackwardDataFlops(const Site& site)
+{
+    return flops(site.input(1).shape, site.input(0).shape);
+}
+double conv2dBackwardWeightsFlops(const Site& site)
+{
+    return flops(site.input(1).shape, site.output(0).shape);
+}
+
+Status conv2dGradient(Differentiation& d)
+{
+    const Operation operation = d.operation();
+    const Shape x = d.graph().tensor(operation.inputs[0]).shape;
+    const Shape weight = d.graph().tensor(operation.inputs[1]).shape;
+    const bool bias = operation.inputs.size() > 2 && d.wants(2);
+    if (d.wants(1) || bias) {
+        auto attributes = operation.attributes;
+        attributes["size"] = std::vector{weight[1], weight[2]};
+        attributes["bias"] = std::int64_t{bias};
+        MR_TRY(const auto gradients,
+               d.add("conv2d_backward_weights", {operation.inputs[0], d.outputGradient()}, std::move(attributes)));
+        d.give(1, gradients[0]);
+        if (bias) d.give(2, gradients[1]);
+    }
+    if (d.wants(0)) {
+        auto attributes = operation.attributes;
+        attributes["height"] = x[1];
+        attributes["width"] = x[2];
+        MR_TRY(const auto gradients,
+               d.add("conv2d_backward_data", {operation.inputs[1], d.outputGradient()}, std::move(attributes)));
+        d.give(0, gradients[0]);
+    }
+    return {};
+}
+
+Result<std::vector<OutputType>> conv2dBackwardDataShape(const Site& site)
+{
+    const Shape& weight = site.input(0).shape;
+    const std::int64_t channels = weight[3] * site->integer("groups", 1);
+    return std::vector<OutputType>{
+        {"dx", Shape{site.input(1).shape[0], site->integer("height"), site->integer("width"), channels}}};
+}
+
+Result<std::vector<OutputType>> conv2dBackwardWeightsShape(const Site& site)
+{
+    const std::vector<std::int64_t> size = site->integers("size");
+    const std::int64_t outputs = site.input(1).shape[3];
+    const std::int64_t inputs = site.input(0).shape[3] / site->integer("groups", 1);
+    std::vector<OutputType> gradients{{"dweight", Shape{outputs, size.front(), size.back(), inputs}}};
+    if (site->integer("bias") != 0) gradients.push_back({"dbias", Shape{outputs}});
+    return gradients;
+}
+
+} // namespace
+
+std::span<const OperationKind> convolution()
+{
+    static const OperationKind kinds[] = {
+        {.name = "conv2d",
+         .inputs = {{"x"}, {"weight"}, {"bias", DType::F32, true}},
+         .attributes = {"stride", "padding", "dilation", "groups"},
+         .shape = conv2dShape,
+         .flops = conv2dFlops,
+         .gradient = conv2dGradient},
+        {.name = "conv2d_backward_data",
+         .inputs = {{"weight"}, {"dy"}},
+         .attributes = {"stride", "padding", "dilation", "groups", "height", "width"},
+         .shape = conv2dBackwardDataShape,
+         .flops = conv2dBackwardDataFlops},
+        {.name = "conv2d_backward_weights",
+         .inputs = {{"x"}, {"dy"}},
+         .attributes = {"stride", "padding", "dilation", "groups", "size", "bias"},
+         .shape = conv2dBackwardWeightsShape,
+         .flops = conv2dBackwardWeightsFlops},
+    };
+    return kinds;
+}
+
+} // namespace millrace::graph::kinds
