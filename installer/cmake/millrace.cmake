@@ -106,6 +106,7 @@ function(millrace_fuzz)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz/corpus_${ARG_NAME})
   add_test(NAME fuzz_${ARG_NAME} COMMAND ${target} -max_total_time=60 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1
+           -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/${ARG_NAME}-
            ${CMAKE_BINARY_DIR}/fuzz/corpus_${ARG_NAME} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${ARG_NAME})
   set_tests_properties(fuzz_${ARG_NAME} PROPERTIES LABELS full TIMEOUT 180)
 endfunction()
