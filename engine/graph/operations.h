@@ -31,12 +31,13 @@
 // elements); correct is the number of rows whose largest logit is the label's, as f32. The model builder adds no loss:
 // compile::withGradients and compile::withLoss do, for the port "output".
 //
-// What gradient rules add (dy is the gradient of out; height and width are those of x):
+// What gradient rules add (dy is the gradient of out; height and width are those of x; dbias comes
+// where bias is 1):
 //
 //   dense_backward_data       weight, dy                                                   dx
-//   dense_backward_weights    x, dy                      bias                              dweight, [dbias where bias is 1]
+//   dense_backward_weights    x, dy                      bias                              dweight, [dbias]
 //   conv2d_backward_data      weight, dy                 conv2d's, height, width           dx
-//   conv2d_backward_weights   x, dy                      conv2d's, size, bias              dweight, [dbias where bias is 1]
+//   conv2d_backward_weights   x, dy                      conv2d's, size, bias              dweight, [dbias]
 //   max_pool2d_backward       x, dy                      max_pool2d's                      dx
 //   average_pool2d_backward   dy                         average_pool2d's, height, width   dx
 //   batch_norm_backward       x, scale, mean, rstd, dy   batch_norm's                      dx, dscale, dbias
