@@ -1,0 +1,390 @@
+// Autodiff as a graph transformation, and the memory plan: its invariants over random graphs, and its size where the
+// right answer is known.
+#include "engine/compile/program.h"
+#include "kernels/base/random.h"
+#include "kernels/base/text.h"
+#include "tests/compile/plan_verifier.h"
+
+#include <QtTest>
+
+#include <algorithm>
+
+using namespace millrace;
+using namespace millrace::compile;
+using graph::Graph;
+using graph::Operation;
+using graph::Role;
+using graph::TensorId;
+
+namespace {
+
+TensorId tensor(Graph& graph, const std::string& name, Shape shape, Role role)
+{
+    graph::Tensor result;
+    result.name = name;
+    result.shape = shape;
+    result.role = role;
+    return graph.addTensor(result);
+}
+
+TensorId dense(Graph& graph, const std::string& layer, TensorId x, std::int64_t outputs)
+{
+    const auto weight = tensor(graph, layer + ".weight", {outputs, graph.tensor(x).shape[1]}, Role::Parameter);
+    const auto bias = tensor(graph, layer + ".bias", {outputs}, Role::Parameter);
+    return graph.add("dense", layer, {x, weight, bias}).value()[0];
+}
+
+TensorId batchNorm(Graph& graph, const std::string& layer, TensorId x)
+{
+    const Shape shape = graph.tensor(x).shape;
+    const Shape channels{shape[shape.rank() - 1]};
+    std::vector<TensorId> inputs{x};
+    for (const char* name : {".scale", ".bias"})
+        inputs.push_back(tensor(graph, layer + name, channels, Role::Parameter));
+    for (const char* name : {".mean", ".variance"})
+        inputs.push_back(tensor(graph, layer + name, channels, Role::State));
+    return graph.add("batch_norm", layer, inputs).value()[0];
+}
+
+TensorId conv(Graph& graph, const std::string& layer, TensorId x, std::int64_t outputs)
+{
+    const auto weight = tensor(graph, layer + ".weight", {outputs, 3, 3, graph.tensor(x).shape[3]}, Role::Parameter);
+    return graph.add("conv2d", layer, {x, weight}, {{"padding", std::int64_t{1}}}).value()[0];
+}
+
+/// Layers drawn at random, with branches that are added again, views and in-place operations.
+Graph randomGraph(std::uint64_t seed, std::int64_t batch)
+{
+    Random random(seed, streamOf("random graph"));
+    Graph graph;
+    TensorId x = tensor(graph, "features", {batch, 6, 6, 3}, Role::Input);
+    graph.ports()["features"] = x;
+    std::vector<TensorId> earlier{x};
+    const auto layers = 3 + random.below(14);
+    for (std::uint64_t i = 0; i < layers; ++i) {
+        const std::string layer = str("layer", i);
+        const Shape shape = graph.tensor(x).shape;
+        const auto one = [&](const char* kind) { return graph.add(kind, layer, {x}).value()[0]; };
+        switch (random.below(11)) {
+        case 0:
+            x = one("relu");
+            break;
+        case 1:
+            x = one("gelu");
+            break;
+        case 2:
+            x = one("tanh");
+            break;
+        case 3:
+            x = one("sigmoid");
+            break;
+        case 4:
+            x = one("dropout");
+            break;
+        case 5:
+            x = batchNorm(graph, layer, x);
+            break;
+        case 6:
+            x = shape.rank() == 4 ? conv(graph, layer, x, 1 + static_cast<std::int64_t>(random.below(5)))
+                                  : dense(graph, layer, x, 7);
+            break;
+        case 7:
+            x = shape.rank() == 4 && shape[1] > 1
+                    ? graph.add("max_pool2d", layer, {x}, {{"size", std::int64_t{2}}}).value()[0]
+                    : one("softmax");
+            break;
+        case 8:
+            x = one("flatten");
+            break;
+        default: {
+            const TensorId other = earlier[random.below(earlier.size())];
+            if (graph.tensor(other).shape == shape) x = graph.add("add", layer, {other, x}).value()[0];
+        }
+        }
+        earlier.push_back(x);
+    }
+    if (graph.tensor(x).shape.rank() != 2) x = graph.add("flatten", "last", {x}).value()[0];
+    graph.ports()["output"] = dense(graph, "output", x, 5);
+    return graph;
+}
+
+Graph multilayer(std::int64_t batch, int layers, std::int64_t width, bool activation)
+{
+    Graph graph;
+    TensorId x = tensor(graph, "features", {batch, width}, Role::Input);
+    graph.ports()["features"] = x;
+    for (int i = 0; i < layers; ++i) {
+        x = dense(graph, str("fc", i), x, width);
+        if (activation) x = graph.add("relu", str("relu", i), {x}).value()[0];
+    }
+    graph.ports()["output"] = x;
+    return graph;
+}
+
+std::string show(const Graph& graph)
+{
+    std::string text;
+    for (const Operation& operation : graph.operations()) {
+        std::vector<std::string> inputs, outputs;
+        for (const TensorId id : operation.inputs) inputs.push_back(graph.tensor(id).name);
+        for (const TensorId id : operation.outputs) outputs.push_back(graph.tensor(id).name);
+        text += str(operation.kind, " (", joined(inputs, ", "), ") -> ", joined(outputs, ", "), "\n");
+    }
+    return text;
+}
+
+} // namespace
+
+class CompileTest : public QObject
+{
+    Q_OBJECT
+
+private slots:
+    void gradientsFollowTheRules();
+    void aTensorReadTwiceGetsTheSum();
+    void unusedParametersHaveNoGradient();
+    void sharedGradientsAreCopied();
+    void withoutGradientSaysWhichLayer();
+    void lossRefusesTheWrongOutput();
+    void plansOfRandomGraphsHold_data();
+    void plansOfRandomGraphsHold();
+    void theVerifierFindsABrokenPlan();
+    void inferenceNeedsTwoBuffers();
+    void activationsWorkInPlace();
+    void dropoutIsAViewInInference();
+    void parametersAndGradientsLieAlike();
+    void programsOfOneGraphShareParameterOffsets();
+    void whatCannotBeAddressedIsRefused();
+};
+
+void CompileTest::gradientsFollowTheRules()
+{
+    Graph graph;
+    const TensorId x = tensor(graph, "features", {4, 6}, Role::Input);
+    const TensorId hidden = graph.add("relu", "relu", {dense(graph, "fc1", x, 5)}).value()[0];
+    graph.ports()["output"] = dense(graph, "fc2", hidden, 3);
+    const Graph result = withGradients(graph, Loss::CrossEntropy).value();
+    // the features' gradient is not computed: nothing in front of them is trained
+    QCOMPARE(QString::fromStdString(show(result)),
+             QString::fromUtf8("dense (features, fc1.weight, fc1.bias) -> fc1.out\n"
+                               "relu (fc1.out) -> relu.out\n"
+                               "dense (relu.out, fc2.weight, fc2.bias) -> fc2.out\n"
+                               "cross_entropy (fc2.out, labels) -> loss.loss, loss.correct, loss.dx\n"
+                               "dense_backward_weights (relu.out, loss.dx) -> fc2.dweight, fc2.dbias\n"
+                               "dense_backward_data (fc2.weight, loss.dx) -> fc2.dx\n"
+                               "relu_backward (relu.out, fc2.dx) -> relu.dx\n"
+                               "dense_backward_weights (features, relu.dx) -> fc1.dweight, fc1.dbias\n"));
+    QCOMPARE(result.tensor(result.port("labels").value()).type, DType::I32);
+    QCOMPARE(result.tensor(result.port("gradient/fc1.bias").value()).name, std::string("fc1.dbias"));
+    QCOMPARE(result.tensor(result.port("gradient/fc1.bias").value()).role, Role::Gradient);
+
+    const Graph evaluated = withLoss(graph, Loss::CrossEntropy).value();
+    QCOMPARE(evaluated.operations().size(), std::size_t{4});
+    QVERIFY(evaluated.port("correct").has_value());
+    QVERIFY(!evaluated.port("gradient/fc1.bias").has_value());
+}
+
+void CompileTest::aTensorReadTwiceGetsTheSum()
+{
+    Graph graph;
+    const TensorId x = tensor(graph, "features", {4, 5}, Role::Input);
+    const TensorId a = dense(graph, "fc1", x, 5);
+    const TensorId b = graph.add("tanh", "tanh", {a}).value()[0];
+    graph.ports()["output"] = graph.add("add", "sum", {a, b}).value()[0];
+    const Graph result = withGradients(graph, Loss::MeanSquaredError).value();
+    const std::string text = show(result);
+    QVERIFY2(text.find("tanh_backward (tanh.out, loss.dx) -> tanh.dx\n"
+                       "add (loss.dx, tanh.dx) -> tanh.out.2\n"
+                       "dense_backward_weights (features, tanh.out.2)") != std::string::npos,
+             text.c_str());
+}
+
+void CompileTest::unusedParametersHaveNoGradient()
+{
+    Graph graph;
+    const TensorId x = tensor(graph, "features", {4, 5}, Role::Input);
+    (void)dense(graph, "aside", x, 3);
+    graph.ports()["output"] = dense(graph, "fc", x, 3);
+    const Program program = plan(withGradients(graph, Loss::CrossEntropy).value(), Mode::Training).value();
+    QVERIFY(!program.graph.port("gradient/aside.weight").has_value());
+    QVERIFY(program.graph.port("gradient/fc.weight").has_value());
+    QCOMPARE(program.gradientBytes, program.parameterBytes);
+    QCOMPARE(whatIsWrong(program), std::string());
+}
+
+void CompileTest::sharedGradientsAreCopied()
+{
+    Graph graph;
+    const TensorId a = tensor(graph, "a", {4, 3}, Role::Parameter);
+    const TensorId b = tensor(graph, "b", {4, 3}, Role::Parameter);
+    graph.ports()["output"] = graph.add("add", "sum", {a, b}).value()[0];
+    const Program program = plan(withGradients(graph, Loss::CrossEntropy).value(), Mode::Training).value();
+    const auto first = program.graph.port("gradient/a").value(), second = program.graph.port("gradient/b").value();
+    QVERIFY(first != second);
+    QVERIFY(program.placements[first].offset != program.placements[second].offset);
+    QCOMPARE(whatIsWrong(program), std::string());
+}
+
+void CompileTest::withoutGradientSaysWhichLayer()
+{
+    Graph graph;
+    const TensorId x = tensor(graph, "features", {4, 5}, Role::Input);
+    const TensorId y = dense(graph, "fc", x, 5);
+    graph.ports()["output"] = graph.add("relu_backward", "odd", {y, x}).value()[0];
+    const auto result = withGradients(graph, Loss::CrossEntropy);
+    QVERIFY(!result);
+    QCOMPARE(result.error().code, Code::Unsupported);
+    QCOMPARE(result.error().toString(),
+             std::string("node odd: Layer odd cannot be trained: the operation relu_backward has no gradient."));
+}
+
+void CompileTest::lossRefusesTheWrongOutput()
+{
+    Graph graph;
+    const TensorId x = tensor(graph, "features", {4, 5}, Role::Input);
+    QCOMPARE(withLoss(graph, Loss::CrossEntropy).error().code, Code::NotFound);
+    graph.ports()["output"] =
+        graph.add("reshape", "image", {x}, {{"shape", std::vector<std::int64_t>{5, 1, 1}}}).value()[0];
+    const auto result = withLoss(graph, Loss::CrossEntropy);
+    QCOMPARE(QString::fromStdString(result.error().toString()),
+             QString::fromUtf8("node loss: Cross-entropy takes one score per class but gets 5×1×1 from image. End the "
+                               "model with a Flatten and a Dense layer as wide as there are classes."));
+}
+
+void CompileTest::plansOfRandomGraphsHold_data()
+{
+    QTest::addColumn<int>("kind");
+    QTest::newRow("training") << 0;
+    QTest::newRow("evaluation") << 1;
+    QTest::newRow("inference") << 2;
+}
+
+void CompileTest::plansOfRandomGraphsHold()
+{
+    QFETCH(int, kind);
+    std::uint64_t used = 0, live = 0;
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+        Graph graph = randomGraph(seed, 1 + static_cast<std::int64_t>(seed % 5));
+        const Loss loss = seed % 2 == 0 ? Loss::CrossEntropy : Loss::MeanSquaredError;
+        if (kind == 0) graph = withGradients(graph, loss).value();
+        if (kind == 1) graph = withLoss(graph, loss).value();
+        const Program program = plan(graph, kind == 0 ? Mode::Training : Mode::Inference).value();
+        const std::string wrong = whatIsWrong(program);
+        QVERIFY2(wrong.empty(), str("seed ", seed, ": ", wrong, "\n", show(program.graph)).c_str());
+        QVERIFY(program.workBytes >= liveBytes(program));
+        used += program.workBytes;
+        live += liveBytes(program);
+    }
+    qInfo("%.2f %% over the lower bound", 100.0 * (static_cast<double>(used) / static_cast<double>(live) - 1));
+    QVERIFY(static_cast<double>(used) < 1.03 * static_cast<double>(live));
+}
+
+void CompileTest::theVerifierFindsABrokenPlan()
+{
+    // every tensor moved onto another one that lives at the same time must be found
+    int moved = 0, found = 0;
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        const Program good =
+            plan(withGradients(randomGraph(seed, 2), Loss::CrossEntropy).value(), Mode::Training).value();
+        const TensorId features = good.graph.port("features").value();
+        for (TensorId id = 0; id < good.placements.size(); ++id) {
+            if (good.graph.tensor(id).role != Role::Activation ||
+                good.placements[id].offset == good.placements[features].offset)
+                continue;
+            Program broken = good;
+            broken.placements[id].offset = good.placements[features].offset;
+            if (broken.placements[id].offset + broken.placements[id].sizeBytes > broken.workBytes) continue;
+            ++moved;
+            if (!whatIsWrong(broken).empty()) ++found;
+        }
+    }
+    QVERIFY(moved > 100);
+    QCOMPARE(found, moved);
+}
+
+void CompileTest::inferenceNeedsTwoBuffers()
+{
+    // 32·256 floats each: the features, which are kept, and two that the layers pass to each other
+    const Program program = plan(multilayer(32, 10, 256, false), Mode::Inference).value();
+    QCOMPARE(program.workBytes, std::uint64_t{3 * 32 * 256 * 4});
+    QCOMPARE(program.gradientBytes, std::uint64_t{0});
+    QCOMPARE(program.peakBytes(), program.workBytes + program.parameterBytes);
+}
+
+void CompileTest::activationsWorkInPlace()
+{
+    const Program inference = plan(multilayer(32, 10, 256, true), Mode::Inference).value();
+    QCOMPARE(inference.workBytes, std::uint64_t{3 * 32 * 256 * 4});
+    const Program training =
+        plan(withGradients(multilayer(32, 2, 256, true), Loss::MeanSquaredError).value(), Mode::Training).value();
+    for (const Operation& operation : training.graph.operations()) {
+        if (operation.kind != "relu") continue;
+        // the last one's output is behind a port, which its input is not
+        QCOMPARE(training.placements[operation.inputs[0]].offset, training.placements[operation.outputs[0]].offset);
+    }
+    QCOMPARE(whatIsWrong(training), std::string());
+}
+
+void CompileTest::dropoutIsAViewInInference()
+{
+    Graph graph;
+    const TensorId x = tensor(graph, "features", {4, 5}, Role::Input);
+    const TensorId y = graph.add("dropout", "drop", {x}).value()[0];
+    graph.ports()["output"] = dense(graph, "fc", y, 5);
+    const Program inference = plan(graph, Mode::Inference).value();
+    QCOMPARE(inference.placements[x].offset, inference.placements[y].offset);
+    const Program training = plan(withGradients(graph, Loss::CrossEntropy).value(), Mode::Training).value();
+    QVERIFY(training.placements[x].offset != training.placements[y].offset); // the input is kept
+    QCOMPARE(plan(withGradients(graph, Loss::CrossEntropy).value(), Mode::Inference).error().code,
+             Code::InvalidArgument);
+}
+
+void CompileTest::parametersAndGradientsLieAlike()
+{
+    const Program program = plan(withGradients(randomGraph(3, 2), Loss::CrossEntropy).value(), Mode::Training).value();
+    std::uint64_t end = 0;
+    int parameters = 0;
+    for (TensorId id = 0; id < program.placements.size(); ++id) {
+        if (program.graph.tensor(id).role != Role::Parameter) continue;
+        QVERIFY(program.placements[id].offset >= end); // in the graph's order
+        end = program.placements[id].offset + program.placements[id].sizeBytes;
+        const auto gradient = program.graph.port("gradient/" + program.graph.tensor(id).name).value();
+        QCOMPARE(program.placements[gradient].offset, program.placements[id].offset);
+        QCOMPARE(program.placements[gradient].arena, Placement::Arena::Gradients);
+        ++parameters;
+    }
+    QVERIFY(parameters >= 2);
+}
+
+void CompileTest::programsOfOneGraphShareParameterOffsets()
+{
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        const Program training =
+            plan(withGradients(randomGraph(seed, 8), Loss::CrossEntropy).value(), Mode::Training).value();
+        const Program evaluation =
+            plan(withLoss(randomGraph(seed, 3), Loss::CrossEntropy).value(), Mode::Inference).value();
+        QCOMPARE(training.parameterBytes, evaluation.parameterBytes);
+        QCOMPARE(training.stateBytes, evaluation.stateBytes);
+        for (TensorId id = 0; id < evaluation.graph.tensors().size(); ++id) {
+            const Role role = evaluation.graph.tensor(id).role;
+            if (role != Role::Parameter && role != Role::State) continue;
+            QCOMPARE(training.graph.tensor(id).name, evaluation.graph.tensor(id).name);
+            QCOMPARE(training.placements[id].offset, evaluation.placements[id].offset);
+        }
+    }
+}
+
+void CompileTest::whatCannotBeAddressedIsRefused()
+{
+    Graph graph;
+    const std::int64_t many = 10'000'000;
+    const TensorId x = tensor(graph, "features", {many, many}, Role::Input);
+    graph.ports()["output"] = graph.add("relu", "relu", {x}).value()[0];
+    const auto result = plan(graph, Mode::Inference);
+    QVERIFY(!result);
+    QCOMPARE(result.error().code, Code::TooLarge);
+    QVERIFY(result.error().message.find("features of 10000000×10000000") != std::string::npos);
+}
+
+QTEST_GUILESS_MAIN(CompileTest)
+#include "compile_test.moc"
