@@ -1,0 +1,127 @@
+// The element-wise non-linearities: one vector loop each, forward and backward.
+#include "kernels/ops/activation.h"
+
+#include "kernels/cpu/make_kernel.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/vector_math.h"
+
+namespace millrace::kernels::cpu {
+
+namespace {
+
+constexpr float kGeluScale = 0.797884561F; // sqrt(2 / pi)
+constexpr float kGeluCube = 0.044715F;
+
+// forward: y[i] = f(x[i])
+
+MR_VECTORISED void relu(const float* x, float* y, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] < 0 ? 0.0F : x[i]; // this way round NaN stays
+}
+
+MR_VECTORISED void geluExact(const float* x, float* y, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] * normal(x[i]).distribution;
+}
+
+MR_VECTORISED void geluTanh(const float* x, float* y, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) {
+        const float inner = kGeluScale * (x[i] + kGeluCube * x[i] * x[i] * x[i]);
+        y[i] = 0.5F * x[i] * (1.0F + hyperbolicTangent(inner));
+    }
+}
+
+MR_VECTORISED void tanh(const float* x, float* y, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) y[i] = hyperbolicTangent(x[i]);
+}
+
+MR_VECTORISED void sigmoid(const float* x, float* y, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) y[i] = logistic(x[i]);
+}
+
+// backward: dx[i] = dy[i] f'; v is y where gradientFromOutput, else x
+
+MR_VECTORISED void reluBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) dx[i] = v[i] > 0 ? dy[i] : 0.0F;
+}
+
+MR_VECTORISED void geluExactBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) {
+        const Normal n = normal(v[i]);
+        dx[i] = dy[i] * (n.distribution + v[i] * n.density);
+    }
+}
+
+MR_VECTORISED void geluTanhBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) {
+        const float square = v[i] * v[i];
+        const float t = hyperbolicTangent(kGeluScale * (v[i] + kGeluCube * square * v[i]));
+        const float slope = kGeluScale * (1.0F + 3.0F * kGeluCube * square);
+        dx[i] = dy[i] * (0.5F * (1.0F + t) + 0.5F * v[i] * (1.0F - t * t) * slope);
+    }
+}
+
+MR_VECTORISED void tanhBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) dx[i] = dy[i] * (1.0F - v[i] * v[i]);
+}
+
+MR_VECTORISED void sigmoidBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) dx[i] = dy[i] * v[i] * (1.0F - v[i]);
+}
+
+struct Loops
+{
+    void (*forward)(const float*, float*, std::int64_t, std::int64_t);
+    void (*backward)(const float*, const float*, float*, std::int64_t, std::int64_t);
+};
+
+Loops loopsOf(Nonlinearity kind)
+{
+    switch (kind) {
+    case Nonlinearity::Relu:
+        return {relu, reluBackward};
+    case Nonlinearity::GeluExact:
+        return {geluExact, geluExactBackward};
+    case Nonlinearity::GeluTanh:
+        return {geluTanh, geluTanhBackward};
+    case Nonlinearity::Tanh:
+        return {tanh, tanhBackward};
+    case Nonlinearity::Sigmoid:
+        return {sigmoid, sigmoidBackward};
+    }
+    return {};
+}
+
+} // namespace
+
+KernelResult makeActivation(const Activation& activation, int threads)
+{
+    MR_CHECK(requirePositive("activation", {{"elements", activation.elements}}));
+    return makeKernel(
+        [count = activation.elements, loop = loopsOf(activation.kind).forward, threads](const Arguments& arguments) {
+            parallelFor(threads, count, kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+                loop(arguments.input(0), arguments.output(0), begin, end);
+            });
+        });
+}
+
+KernelResult makeActivationBackward(const Activation& activation, int threads)
+{
+    MR_CHECK(requirePositive("activation", {{"elements", activation.elements}}));
+    return makeKernel(
+        [count = activation.elements, loop = loopsOf(activation.kind).backward, threads](const Arguments& arguments) {
+            parallelFor(threads, count, kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+                loop(arguments.input(0), arguments.input(1), arguments.output(0), begin, end);
+            });
+        });
+}
+
+} // namespace millrace::kernels::cpu

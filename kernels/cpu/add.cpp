@@ -1,0 +1,29 @@
+// Element-wise sum.
+#include "kernels/ops/add.h"
+
+#include "kernels/cpu/make_kernel.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/vector_math.h"
+
+namespace millrace::kernels::cpu {
+
+namespace {
+
+MR_VECTORISED void add(const float* a, const float* b, float* y, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) y[i] = a[i] + b[i];
+}
+
+} // namespace
+
+KernelResult makeAdd(const Add& sum, int threads)
+{
+    MR_CHECK(requirePositive("add", {{"elements", sum.elements}}));
+    return makeKernel([count = sum.elements, threads](const Arguments& arguments) {
+        parallelFor(threads, count, kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+            add(arguments.input(0), arguments.input(1), arguments.output(0), begin, end);
+        });
+    });
+}
+
+} // namespace millrace::kernels::cpu

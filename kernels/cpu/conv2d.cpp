@@ -1,0 +1,109 @@
+// Convolution on oneDNN's primitives, prepared once; a convolution that oneDNN has no direct code for is its matrix
+// product.
+#include "kernels/cpu/make_kernel.h"
+#include "kernels/cpu/onednn.h"
+
+#include <vector>
+
+namespace millrace::kernels::cpu {
+
+namespace {
+
+using onednn::Convolution;
+
+Status check(const Conv2d& c)
+{
+    MR_CHECK(requirePositive("conv2d", {{"batch", c.batch},
+                                        {"height", c.height},
+                                        {"width", c.width},
+                                        {"channels", c.channels},
+                                        {"output channels", c.outputChannels},
+                                        {"kernel height", c.kernelHeight},
+                                        {"kernel width", c.kernelWidth},
+                                        {"groups", c.groups},
+                                        {"stride", std::min(c.strideHeight, c.strideWidth)},
+                                        {"dilation", std::min(c.dilationHeight, c.dilationWidth)},
+                                        {"output height", c.outputHeight()},
+                                        {"output width", c.outputWidth()}}));
+    if (c.padHeight < 0 || c.padWidth < 0)
+        return makeError(Code::InvalidArgument,
+                         str("conv2d: padding is ", std::min(c.padHeight, c.padWidth), ", expected at least 0."));
+    if (c.channels % c.groups != 0 || c.outputChannels % c.groups != 0)
+        return makeError(Code::InvalidArgument, str("conv2d: ", c.channels, " input and ", c.outputChannels,
+                                                    " output channels cannot be split into ", c.groups, " groups."));
+    return {};
+}
+
+std::uint64_t weightBytes(const Conv2d& c)
+{
+    return static_cast<std::uint64_t>(c.outputChannels * c.kernelHeight * c.kernelWidth * c.channels / c.groups) *
+           sizeof(float);
+}
+
+class Forward final : public Kernel
+{
+public:
+    Forward(const Conv2d& conv, std::unique_ptr<Convolution> product)
+        : m_product(std::move(product)), m_noBias(static_cast<std::size_t>(conv.outputChannels))
+    {
+    }
+    std::uint64_t scratchBytes() const override { return m_product->scratchBytes(); }
+    void run(const Arguments& arguments) override
+    {
+        const float* bias = arguments.input(2) ? arguments.input(2) : m_noBias.data();
+        m_product->run({arguments.input(0), arguments.input(1), bias, arguments.output(0)}, arguments.scratch);
+    }
+
+private:
+    std::unique_ptr<Convolution> m_product;
+    std::vector<float> m_noBias; // zeros, where the layer has no bias
+};
+
+class Backward final : public Kernel
+{
+public:
+    Backward(const Conv2d& conv, std::unique_ptr<Convolution> data, std::unique_ptr<Convolution> weights)
+        : m_data(std::move(data)), m_weights(std::move(weights)), m_unwantedBytes((weightBytes(conv) + 63) / 64 * 64),
+          m_biasBytes((static_cast<std::uint64_t>(conv.outputChannels) * sizeof(float) + 63) / 64 * 64)
+    {
+    }
+    std::uint64_t scratchBytes() const override
+    {
+        return m_unwantedBytes + m_biasBytes + std::max(m_data->scratchBytes(), m_weights->scratchBytes());
+    }
+    void run(const Arguments& arguments) override
+    {
+        const float *x = arguments.input(0), *weight = arguments.input(1), *dy = arguments.input(2);
+        float *dx = arguments.output(0), *dweight = arguments.output(1), *dbias = arguments.output(2);
+        std::byte* scratch = arguments.scratch + m_unwantedBytes + m_biasBytes;
+        if (dx) m_data->run({dx, weight, nullptr, dy}, scratch);
+        if (!dweight && !dbias) return;
+        // oneDNN computes both; one that nobody wants goes to scratch memory
+        if (!dweight) dweight = reinterpret_cast<float*>(arguments.scratch);
+        if (!dbias) dbias = reinterpret_cast<float*>(arguments.scratch + m_unwantedBytes);
+        m_weights->run({x, dweight, dbias, dy}, scratch);
+    }
+
+private:
+    std::unique_ptr<Convolution> m_data, m_weights;
+    std::uint64_t m_unwantedBytes, m_biasBytes;
+};
+
+} // namespace
+
+KernelResult makeConv2d(const Conv2d& conv, int threads)
+{
+    MR_CHECK(check(conv));
+    MR_TRY(auto product, Convolution::create(conv, Convolution::Part::Forward, threads));
+    return std::unique_ptr<Kernel>(std::make_unique<Forward>(conv, std::move(product)));
+}
+
+KernelResult makeConv2dBackward(const Conv2d& conv, int threads)
+{
+    MR_CHECK(check(conv));
+    MR_TRY(auto data, Convolution::create(conv, Convolution::Part::BackwardData, threads));
+    MR_TRY(auto weights, Convolution::create(conv, Convolution::Part::BackwardWeights, threads));
+    return std::unique_ptr<Kernel>(std::make_unique<Backward>(conv, std::move(data), std::move(weights)));
+}
+
+} // namespace millrace::kernels::cpu

@@ -1,0 +1,92 @@
+// Dropout: Philox computed for sixteen blocks at a time, so that the mask costs vector arithmetic instead of memory.
+#include "kernels/ops/dropout.h"
+
+#include "kernels/cpu/make_kernel.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/vector_math.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace millrace::kernels::cpu {
+
+namespace {
+
+constexpr std::int64_t kLanes = 16; // Philox blocks at a time, four numbers each
+
+/// The numbers of the blocks counter … counter + kLanes - 1, as philox() in kernels/base/random.h gives them:
+/// out[number][block].
+MR_INLINE void philoxBlocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter,
+                            std::uint32_t out[4][kLanes])
+{
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+        const std::uint64_t block = counter + static_cast<std::uint64_t>(lane);
+        out[0][lane] = static_cast<std::uint32_t>(block);
+        out[1][lane] = static_cast<std::uint32_t>(block >> 32);
+        out[2][lane] = static_cast<std::uint32_t>(stream);
+        out[3][lane] = static_cast<std::uint32_t>(stream >> 32);
+    }
+    auto k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
+    for (int round = 0; round < 10; ++round) {
+        for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+            const std::uint64_t a = std::uint64_t{0xD2511F53U} * out[0][lane];
+            const std::uint64_t b = std::uint64_t{0xCD9E8D57U} * out[2][lane];
+            const std::uint32_t first = static_cast<std::uint32_t>(b >> 32) ^ out[1][lane] ^ k0;
+            const std::uint32_t third = static_cast<std::uint32_t>(a >> 32) ^ out[3][lane] ^ k1;
+            out[0][lane] = first;
+            out[1][lane] = static_cast<std::uint32_t>(b);
+            out[2][lane] = third;
+            out[3][lane] = static_cast<std::uint32_t>(a);
+        }
+        k0 += 0x9E3779B9U;
+        k1 += 0xBB67AE85U;
+    }
+}
+
+struct Mask
+{
+    std::uint64_t seed, stream, firstBlock;
+    std::uint32_t threshold; ///< a number under it drops its element
+    float scale;             ///< of the kept ones
+};
+
+/// Elements 4 beginBlock … min(4 endBlock, count).
+MR_VECTORISED void drop(const Mask& mask, const float* x, float* y, std::int64_t count, std::int64_t beginBlock,
+                        std::int64_t endBlock)
+{
+    alignas(64) std::uint32_t numbers[4][kLanes];
+    for (std::int64_t block = beginBlock; block < endBlock; block += kLanes) {
+        philoxBlocks(mask.seed, mask.stream, mask.firstBlock + static_cast<std::uint64_t>(block), numbers);
+        const std::int64_t last = std::min(4 * std::min(block + kLanes, endBlock), count) - 4 * block;
+        const float* from = x + 4 * block;
+        float* to = y + 4 * block;
+        for (std::int64_t i = 0; i < last; ++i)
+            to[i] = numbers[i % 4][i / 4] >= mask.threshold ? from[i] * mask.scale : 0.0F;
+    }
+}
+
+} // namespace
+
+KernelResult makeDropout(const Dropout& dropout, int threads)
+{
+    MR_CHECK(requirePositive("dropout", {{"elements", dropout.elements}}));
+    if (!(dropout.probability >= 0 && dropout.probability < 1))
+        return makeError(Code::InvalidArgument, str("dropout: the probability is ", dropout.probability,
+                                                    ", expected at least 0 and less than 1."));
+    return makeKernel([dropout, threads](const Arguments& arguments) {
+        const float* x = arguments.input(0);
+        float* y = arguments.output(0);
+        if (dropout.probability == 0) {
+            if (x != y) std::copy_n(x, dropout.elements, y);
+            return;
+        }
+        const std::int64_t blocks = (dropout.elements + 3) / 4;
+        const Mask mask{arguments.seed, dropout.stream, arguments.step * static_cast<std::uint64_t>(blocks),
+                        static_cast<std::uint32_t>(dropout.probability * 0x1p32),
+                        static_cast<float>(1.0 / (1.0 - dropout.probability))};
+        parallelFor(threads, blocks, kElementGrain / 16,
+                    [&](std::int64_t begin, std::int64_t end) { drop(mask, x, y, dropout.elements, begin, end); });
+    });
+}
+
+} // namespace millrace::kernels::cpu
