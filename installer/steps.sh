@@ -115,7 +115,7 @@ configure() {
   stamp="${options[*]} $(sha256sum <"$root/CMakePresets.json")"
   [[ -e $folder/build.ninja && $(cat "$folder/configured" 2>/dev/null) == "$stamp" ]] && return
   [[ $preset == release ]] || name="Configure $preset"
-  step "$name" "mend what the last lines name; when it is a package, add it to installer/packages/debian.txt" \
+  step "$name" "the last lines name what is missing or wrong; if it is a package, install it; then run this again" \
     cmake -S "$root" --preset "$preset" -B "$folder" "${options[@]}"
   echo "$stamp" >"$folder/configured"
 }

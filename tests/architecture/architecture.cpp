@@ -50,7 +50,7 @@ bool beginsWithOneOf(const std::string& text, const std::vector<std::string>& pr
 
 void readModule(const std::vector<std::string>& row, const std::string& at, Rules& rules)
 {
-    Module module{words(row[0]).at(0), words(row[1]).at(0), {}};
+    Module module{words(row[0]).at(0), words(row[1]), {}};
     for (const auto& used : row.size() > 2 ? words(row[2]) : std::vector<std::string>{}) {
         const bool forbidden = used.front() == '!';
         const std::string name = forbidden ? used.substr(1) : used;
@@ -153,7 +153,8 @@ private:
     void collect()
     {
         std::set<std::string> folders;
-        for (const auto& module : m_rules.modules) folders.insert(module.path.substr(0, module.path.find('/')));
+        for (const auto& module : m_rules.modules)
+            for (const auto& path : module.paths) folders.insert(path.substr(0, path.find('/')));
         for (const auto& folder : folders) {
             if (!fs::exists(m_root / folder)) continue;
             for (const auto& entry : fs::recursive_directory_iterator(m_root / folder)) {
@@ -244,8 +245,13 @@ private:
 const Module* Rules::ofFile(const std::string& path) const
 {
     const Module* longest = nullptr;
+    std::size_t length = 0;
     for (const auto& module : modules)
-        if (path.starts_with(module.path) && (!longest || module.path.size() > longest->path.size())) longest = &module;
+        for (const auto& start : module.paths)
+            if (path.starts_with(start) && start.size() > length) {
+                longest = &module;
+                length = start.size();
+            }
     return longest;
 }
 

@@ -12,7 +12,7 @@ namespace millrace::architecture {
 struct Module
 {
     std::string name;
-    std::string path;
+    std::vector<std::string> paths; ///< how its files' paths begin
     std::set<std::string> allowed;
 };
 
