@@ -1,0 +1,67 @@
+#include "ui/widgets/empty_state.h"
+
+#include "ui/widgets/button.h"
+#include "ui/widgets/label.h"
+
+#include <QPainter>
+#include <QVBoxLayout>
+
+namespace millrace::ui {
+
+namespace {
+class Picture : public QWidget
+{
+public:
+    explicit Picture(const QString& name) : m_icon(icon(name, Role::Faint))
+    {
+        setFixedSize(40, 40);
+        setAccessibleName(QString());
+    }
+
+protected:
+    void paintEvent(QPaintEvent*) override
+    {
+        QPainter painter(this);
+        m_icon.paint(&painter, rect());
+    }
+
+private:
+    QIcon m_icon;
+};
+} // namespace
+
+EmptyState::EmptyState(const QString& iconName, const QString& title, const QString& text, const QString& buttonText,
+                       QWidget* parent)
+    : QWidget(parent), m_title(new Label(title, TextStyle::Title)),
+      m_text(new Label(text, TextStyle::Body, Role::Muted))
+{
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(24, 24, 24, 24);
+    layout->setSpacing(8);
+    layout->addStretch(2);
+    layout->addWidget(new Picture(iconName), 0, Qt::AlignHCenter);
+    layout->addSpacing(4);
+    m_title->setAlignment(Qt::AlignCenter);
+    m_title->setWordWrap(true);
+    m_text->setAlignment(Qt::AlignCenter);
+    m_text->setWordWrap(true);
+    m_text->setMaximumWidth(420);
+    m_text->setMinimumWidth(200);
+    layout->addWidget(m_title);
+    layout->addWidget(m_text, 0, Qt::AlignHCenter);
+    if (!buttonText.isEmpty()) {
+        m_button = makeButton(buttonText, ButtonKind::Primary);
+        connect(m_button, &QPushButton::clicked, this, &EmptyState::buttonClicked);
+        layout->addSpacing(8);
+        layout->addWidget(m_button, 0, Qt::AlignHCenter);
+    }
+    layout->addStretch(3);
+}
+
+void EmptyState::setTexts(const QString& title, const QString& text)
+{
+    m_title->setText(title);
+    m_text->setText(text);
+}
+
+} // namespace millrace::ui
