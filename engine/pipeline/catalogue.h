@@ -11,7 +11,15 @@
 
 namespace millrace::pipeline {
 
-enum class PortType { Rows, Tokens, Model, Metrics, Version, Tensor };
+enum class PortType
+{
+    Rows,
+    Tokens,
+    Model,
+    Metrics,
+    Version,
+    Tensor
+};
 std::string_view name(PortType type);
 
 struct PortSpec
@@ -21,23 +29,34 @@ struct PortSpec
     bool required = true; ///< inputs only
 };
 
-enum class ParamKind { Integer, Number, Boolean, Choice, Text, Path, IntegerList, Layers };
+enum class ParamKind
+{
+    Integer,
+    Number,
+    Boolean,
+    Choice,
+    Text,
+    Path,
+    IntegerList,
+    Layers
+};
 std::string_view name(ParamKind kind);
 
 struct ParamSpec
 {
     std::string id, title, help;
     ParamKind kind = ParamKind::Text;
-    Json defaultValue;           ///< null: no default, the parameter must be given
-    std::string unit;            ///< "rows", "epochs", …; may be empty
+    Json defaultValue;                      ///< null: no default, the parameter must be given
+    std::string unit;                       ///< "rows", "epochs", …; may be empty
     std::optional<double> minimum, maximum; ///< inclusive; for Integer, Number and the members of IntegerList
     std::vector<std::string> choices;       ///< for Choice
-    bool advanced = false;       ///< shown under "More"
+    bool advanced = false;                  ///< shown under "More"
+    bool isName = false;                    ///< for Text: letters, digits, '.', '_' and '-' alone, at most 128
 };
 
 struct NodeSpec
 {
-    std::string type, title, category; ///< category: Data, Prepare, Model, Train, Result; Layer… for layers
+    std::string type, title, category; ///< Data, Prepare, Model, Train, Result; layers have their own: Weights, …
     std::string help;                  ///< one or two sentences
     std::string formula, source;       ///< for the reference page; may be empty
     std::vector<PortSpec> inputs, outputs;

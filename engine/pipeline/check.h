@@ -12,23 +12,27 @@
 
 namespace millrace::pipeline {
 
-enum class Severity { Error, Warning };
+enum class Severity
+{
+    Error,
+    Warning
+};
 
 struct Problem
 {
     Severity severity = Severity::Error;
-    Error error;           ///< subject.node (a layer as "net/conv1"), subject.parameter
-    std::string port;      ///< the port it is about; may be empty
+    Error error;                     ///< subject.node (a layer as "net/conv1"), subject.parameter
+    std::string port;                ///< the port it is about; may be empty
     std::optional<std::size_t> link; ///< index in Document::links
 };
 
 struct CheckReport
 {
     std::vector<Problem> problems;
-    std::map<std::string, std::string> nodeFacts;  ///< node id → "1,797 rows · 10 classes"
-    std::map<std::string, RowsSchema> rows;        ///< "node.port" → what flows there, for rows ports
-    std::vector<std::string> linkShapes;           ///< per link: "8×8×1", "1,437", or empty
-    bool ok() const;                               ///< no problem of severity Error
+    std::map<std::string, std::string> nodeFacts; ///< node id → "1,797 rows · 10 classes"
+    std::map<std::string, RowsSchema> rows;       ///< "node.port" → what flows there, for rows ports
+    std::vector<std::string> linkShapes;          ///< per link: "8×8×1", "1,437", or empty
+    bool ok() const;                              ///< no problem of severity Error
 };
 
 /// Tells what a data node's file holds without reading all of it; the engine's data module implements it.

@@ -35,7 +35,8 @@ struct Link
     bool operator==(const Link&) const = default;
 };
 
-/// A pipeline, or the nested graph of layers of a `model.layers` node (its parameter `layers`: {"nodes": …, "links": …}).
+/// A pipeline, or the nested graph of layers of a `model.layers` node (its parameter `layers`: {"nodes": …, "links":
+/// …}).
 struct Document
 {
     std::string format = "millrace/1";

@@ -11,7 +11,12 @@
 
 namespace millrace::pipeline {
 
-enum class TargetKind { None, Classes, Number };
+enum class TargetKind
+{
+    None,
+    Classes,
+    Number
+};
 
 struct Column
 {
@@ -22,8 +27,8 @@ struct Column
 /// Rows of one feature tensor and one target each.
 struct RowsSchema
 {
-    Shape features;                  ///< of one row, channels last for images: {8, 8, 1}; {F} for a table
-    std::int64_t rows = -1;          ///< -1: not known before it runs
+    Shape features;         ///< of one row, channels last for images: {8, 8, 1}; {F} for a table
+    std::int64_t rows = -1; ///< -1: not known before it runs
     TargetKind target = TargetKind::None;
     std::string targetName;
     std::vector<std::string> classes; ///< names, index is the label; for TargetKind::Classes
@@ -32,7 +37,17 @@ struct RowsSchema
 
     bool operator==(const RowsSchema&) const = default;
 };
-inline bool operator==(const Column& a, const Column& b) { return a.name == b.name && a.minimum == b.minimum && a.maximum == b.maximum; }
+inline bool operator==(const Column& a, const Column& b)
+{
+    return a.name == b.name && a.minimum == b.minimum && a.maximum == b.maximum;
+}
+
+/// How many numbers a model answers for a row: one for each class, 1 for a number, 0 where that is not known.
+std::int64_t answersPerRow(const RowsSchema& schema);
+
+/// How many of the rows data.split gives to training: the fraction rounded to the nearest whole, at least one and at
+/// most rows - 1.
+std::int64_t trainRows(std::int64_t rows, double fraction);
 
 nlohmann::json toJson(const RowsSchema& schema);
 /// Errors: InvalidFormat.

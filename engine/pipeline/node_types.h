@@ -1,0 +1,27 @@
+// The two halves of the catalogue: what is drawn on the canvas, and what is drawn inside a `model.layers` node.
+#pragma once
+
+#include "engine/pipeline/catalogue.h"
+
+#include <vector>
+
+namespace millrace::pipeline {
+
+std::vector<NodeSpec> nodeTypes();
+std::vector<NodeSpec> layerTypes();
+
+/// Parameter specifications in one line each; the text parameters are id, title and help.
+ParamSpec integerParam(std::string id, std::string title, std::string help, Json defaultValue, double minimum,
+                       double maximum, std::string unit = {});
+ParamSpec numberParam(std::string id, std::string title, std::string help, Json defaultValue, double minimum,
+                      double maximum, std::string unit = {});
+ParamSpec booleanParam(std::string id, std::string title, std::string help, bool defaultValue);
+ParamSpec choiceParam(std::string id, std::string title, std::string help, std::vector<std::string> choices,
+                      std::string defaultValue);
+ParamSpec textParam(std::string id, std::string title, std::string help, Json defaultValue);
+ParamSpec pathParam(std::string id, std::string title, std::string help);
+ParamSpec integerListParam(std::string id, std::string title, std::string help, Json defaultValue, double minimum,
+                           double maximum, std::string unit = {});
+ParamSpec advanced(ParamSpec spec);
+
+} // namespace millrace::pipeline
