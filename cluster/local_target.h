@@ -5,7 +5,6 @@
 #include "engine/protocol/home.h"
 #include "engine/protocol/job.h"
 
-#include <map>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -43,11 +42,17 @@ public:
     std::vector<EndedRunner> ended();
 
 private:
+    struct Child
+    {
+        std::string run;
+        pid_t pid = 0;
+    };
+
     Result<LaunchedRun> start(protocol::Job job, protocol::RunFolder folder);
 
     protocol::Home m_home;
     std::string m_runner;
-    std::map<std::string, pid_t> m_children; ///< run id to the process that was started for it
+    std::vector<Child> m_children; ///< started and not yet seen to end
 };
 
 /// Asks the runner to stop: the file `stop` in its folder, and SIGTERM to wake it.

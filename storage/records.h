@@ -42,8 +42,9 @@ struct Run
     std::int64_t endedMs = 0;
     double seconds = 0; ///< worked so far, by the monotonic clock, resumes included
     std::string target, device, folder;
-    std::int64_t lastSeq = 0;              ///< the last event stored
-    std::uint64_t journalOffset = 0;       ///< where in the journal it ended
+    std::int64_t lastSeq = 0;        ///< the last event stored
+    std::uint64_t journalOffset = 0; ///< where to read the journal on; after the event `journalSeq`
+    std::int64_t journalSeq = 0;
     std::map<std::string, double> metrics; ///< last values; only where RunQuery::metrics asked for them
 };
 

@@ -59,7 +59,8 @@ public:
     Status createRun(const NewRun& run);
     /// Stores what follows the last stored event of each run; what is stored already is skipped, so that the same
     /// events may come twice or from two watchers. Groups of at most 1,000 points, each one transaction.
-    /// Errors: NotFound for an unknown run, InvalidArgument for a gap in seq; the runs before it are stored.
+    /// Errors: NotFound for an unknown run, InvalidArgument for a gap in seq (both with the run as subject): then the
+    /// runs before it are stored.
     Status ingest(std::span<const RunEvents> news);
     Status ingest(const std::string& run, std::span<const protocol::Event> events, std::uint64_t journalOffset = 0);
     /// Forgets everything that came from the run's journal, so that it can be read again from its start.

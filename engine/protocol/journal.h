@@ -36,6 +36,8 @@ private:
 
 /// The longest line that is read, so that a damaged file cannot take all memory.
 constexpr std::size_t kMaximumLineBytes = 16u << 20;
+/// How many events are read at once, unless said otherwise.
+constexpr std::size_t kReadLimit = 10'000;
 
 /// Reads a journal that may still grow. Each call returns what was completed since the last one.
 class JournalReader
@@ -51,7 +53,7 @@ public:
     /// Whole lines since the last call, at most `limit`. A torn tail is left for later.
     /// Errors: Corrupt with the byte position for a line that is whole but no event, or whose seq does not follow
     /// (the whole lines before it come first, the error with the next call); Corrupt for a file that has shrunk.
-    Result<std::vector<Event>> readNew(std::size_t limit = 10000);
+    Result<std::vector<Event>> readNew(std::size_t limit = kReadLimit);
     /// Byte position after the last line read; a reader made with it goes on there.
     std::uint64_t offset() const { return m_offset; }
     std::int64_t lastSeq() const { return m_lastSeq; }

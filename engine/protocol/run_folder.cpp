@@ -11,18 +11,8 @@
 namespace millrace::protocol {
 
 namespace {
-constexpr auto kClaimWait = std::chrono::seconds(2);
-constexpr auto kClaimInterval = std::chrono::milliseconds(5);
-
-Result<FileLock> tryFor(const std::string& path, std::chrono::milliseconds wait)
-{
-    const auto end = std::chrono::steady_clock::now() + wait;
-    for (;;) {
-        auto lock = FileLock::tryAcquire(path);
-        if (lock || lock.error().code != Code::Busy || std::chrono::steady_clock::now() >= end) return lock;
-        std::this_thread::sleep_for(kClaimInterval);
-    }
-}
+constexpr auto kLockWait = std::chrono::seconds(2);
+constexpr auto kLockInterval = std::chrono::milliseconds(5);
 
 bool hasOpen(pid_t pid, const struct stat& file)
 {
@@ -40,14 +30,23 @@ bool hasOpen(pid_t pid, const struct stat& file)
 }
 } // namespace
 
+Result<FileLock> lockRun(const RunFolder& folder)
+{
+    const auto end = std::chrono::steady_clock::now() + kLockWait;
+    for (;;) {
+        auto lock = FileLock::tryAcquire(folder.lock());
+        if (lock || lock.error().code != Code::Busy) return lock;
+        if (std::chrono::steady_clock::now() >= end)
+            return makeError(Code::Busy, str("A runner works in \"", printable(folder.path), "\"."))
+                .atFile(folder.lock())
+                .advise("Wait until it ends, or stop it.");
+        std::this_thread::sleep_for(kLockInterval);
+    }
+}
+
 Result<FileLock> claimRun(const RunFolder& folder)
 {
-    auto lock = tryFor(folder.lock(), kClaimWait);
-    if (!lock && lock.error().code == Code::Busy)
-        return makeError(Code::Busy, str("Another runner works in \"", printable(folder.path), "\" already."))
-            .atFile(folder.lock())
-            .advise("Wait until it ends, or stop it.");
-    MR_TRY(FileLock held, std::move(lock));
+    MR_TRY(FileLock held, lockRun(folder));
     MR_TRY(const FileHandle pid, FileHandle::open(folder.pid(), O_WRONLY | O_CREAT | O_TRUNC));
     MR_CHECK(pid.writeAll(str(::getpid(), "\n")));
     return held;

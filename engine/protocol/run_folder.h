@@ -26,8 +26,10 @@ struct RunFolder
     std::string artifacts() const { return path + "/artifacts"; }
 };
 
-/// Makes this process the folder's runner: takes runner.lock and writes runner.pid. Watchers hold the lock for an
-/// instant when they look whether a runner lives, so this waits up to two seconds. Errors: Busy, Io, Permission.
+/// Takes runner.lock. Watchers hold it for an instant when they look whether a runner lives, so this waits up to two
+/// seconds. Errors: Busy while a runner works there; Io, Permission, NotFound.
+Result<FileLock> lockRun(const RunFolder& folder);
+/// Makes this process the folder's runner: lockRun, and its pid in runner.pid.
 Result<FileLock> claimRun(const RunFolder& folder);
 /// The process that holds runner.lock; nothing where none does. What runner.pid says is believed only after that
 /// process was seen to have the lock file open, so a pid that was reused is never taken for the runner.

@@ -95,6 +95,12 @@ Error&& Error::atFile(std::string file, long line, long column) &&
     return std::move(*this);
 }
 
+Error&& Error::atRun(std::string run) &&
+{
+    subject.run = std::move(run);
+    return std::move(*this);
+}
+
 Error&& Error::advise(std::string what) &&
 {
     advice = std::move(what);

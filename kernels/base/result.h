@@ -68,6 +68,7 @@ struct [[nodiscard]] Error
     Error&& at(Subject where) &&;
     Error&& atNode(std::string node, std::string parameter = {}) &&;
     Error&& atFile(std::string file, long line = 0, long column = 0) &&;
+    Error&& atRun(std::string run) &&;
     Error&& advise(std::string what) &&;
 };
 
