@@ -17,7 +17,10 @@ namespace millrace::execute {
 class Weights
 {
 public:
-    /// Draws every parameter and state from (seed, stream of its name).
+    /// Draws every parameter and state from (seed, streamOf(its name)). KaimingUniform is uniform within 1/sqrt(fanIn),
+    /// weights and biases alike, as PyTorch starts its linear and convolution layers (Kaiming's bound with a =
+    /// sqrt(5)); XavierUniform within sqrt(6/(fanIn+fanOut)); Normal002 has a standard deviation of 0.02. Errors:
+    /// OutOfMemory.
     static Result<std::shared_ptr<Weights>> create(const compile::Program& program, std::uint64_t seed);
 
     struct Named
@@ -41,12 +44,15 @@ private:
 class Executor
 {
 public:
-    /// `threads`: how many the kernels may use (0: all). Errors: OutOfMemory, Unsupported naming operation and layer.
-    static Result<std::unique_ptr<Executor>> create(compile::Program program, std::shared_ptr<Weights> weights, int threads);
+    /// `threads`: how many the kernels may use (0: all). Errors: OutOfMemory; Unsupported naming operation and layer;
+    /// InvalidArgument where the weights are those of another model.
+    static Result<std::unique_ptr<Executor>> create(compile::Program program, std::shared_ptr<Weights> weights,
+                                                    int threads);
     ~Executor();
 
     /// One execution of the whole program. `step` is the counter that dropout draws from (with `seed`).
-    /// No allocation, no lock. Errors: Diverged naming the first layer whose output is not finite, where `checkFinite`.
+    /// The same inputs, weights, seed, step and number of threads give the same bits. No allocation, no lock.
+    /// Errors: Diverged naming the first layer whose output is not finite, where `checkFinite`.
     Status run(std::uint64_t seed, std::uint64_t step, bool checkFinite = false);
 
     /// A port's values; the caller writes inputs and reads outputs. Errors: NotFound.
@@ -54,6 +60,8 @@ public:
     Result<std::span<std::int32_t>> integers(std::string_view port);
     std::span<float> gradients(); ///< flat, same layout as Weights::parameters()
     /// The name of the first layer (in execution order) with a NaN or infinity in an output or gradient; empty if none.
+    /// Computes the last step once more and looks after every operation, because by the end of a run much of what it
+    /// computed is overwritten; so call it before inputs or parameters change. States are left as they were.
     std::string firstNonFinite() const;
     const compile::Program& program() const;
     /// What was allocated in all, in bytes: arenas and kernels' scratch.
