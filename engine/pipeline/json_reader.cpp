@@ -122,8 +122,11 @@ public:
             return fail(Code::InvalidFormat, "The text ends too early: the rest of it is missing.", m_text.size());
         if (what.find("ill-formed UTF-8") != std::string_view::npos)
             return fail(Code::InvalidFormat, "A text is not UTF-8.", offset);
-        return fail(Code::InvalidFormat,
-                    str("This is not JSON: '", printable(token.substr(0, 80)), "' cannot stand here."), offset);
+        if (what.find("invalid string") != std::string_view::npos)
+            return fail(Code::InvalidFormat,
+                        "A text is not closed, or has a control character or a wrong escape in it.", offset);
+        return fail(Code::InvalidFormat, str("This is not JSON: '", printable(wordAt(offset)), "' cannot stand here."),
+                    offset);
     }
 
 private:
@@ -162,6 +165,18 @@ private:
         if (end > 0 && !isTokenCharacter(m_text[end - 1])) --end;
         while (end > 0 && isTokenCharacter(m_text[end - 1])) --end;
         return end;
+    }
+
+    // The word or sign at that byte.
+    std::string_view wordAt(std::size_t offset) const
+    {
+        constexpr std::size_t kLongest = 40;
+        std::size_t end = offset;
+        while (end < m_text.size() && end < offset + kLongest && isTokenCharacter(m_text[end])) ++end;
+        if (end == offset) // a sign, perhaps of several bytes
+            do ++end;
+            while (end < m_text.size() && (static_cast<unsigned char>(m_text[end]) & 0xC0) == 0x80);
+        return m_text.substr(offset, end - offset);
     }
 
     bool scalar(Json value) { return add(std::move(value), scalarStart()); }

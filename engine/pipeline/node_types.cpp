@@ -46,9 +46,11 @@ NodeSpec builtinData()
 
 NodeSpec csvData()
 {
-    NodeSpec spec = node("data.csv", "CSV table", "Data",
-                         "Rows of a table in a CSV file with a header line: numeric features and one target column. "
-                         "A target of text or of few whole numbers makes classes, any other a number to predict.");
+    NodeSpec spec =
+        node("data.csv", "CSV table", "Data",
+             "Rows of a table in a CSV file, with or without a header line: numbers and categories as features and "
+             "one target column. "
+             "A target of text or of few whole numbers makes classes, any other a number to predict.");
     spec.source = "RFC 4180.";
     spec.outputs = {rows("rows", "Rows")};
     spec.params = {
@@ -57,6 +59,10 @@ NodeSpec csvData()
                   ""),
         advanced(choiceParam("delimiter", "Delimiter", "What separates the fields; auto finds it from the first lines.",
                              {"auto", ",", ";", "tab", "|"}, "auto")),
+        advanced(textParam("ignore", "Left-out columns",
+                           "Columns that are neither features nor target, such as names and numbers of rows, separated "
+                           "by commas.",
+                           "")),
     };
     return spec;
 }
