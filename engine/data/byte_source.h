@@ -30,8 +30,17 @@ Result<OpenBytes> openFile(const std::string& path);
 /// The bytes in memory (which must outlive it), unpacked where they begin as gzip does.
 OpenBytes openMemory(std::string_view bytes, const std::string& name);
 
-/// Size of the file's content where it is known without unpacking; -1 for gzip. Errors as openFile.
-Result<std::int64_t> contentSize(const std::string& path);
+struct ContentSize
+{
+    std::uint64_t fileBytes = 0;
+    bool packed = false; ///< gzip: the content's size shows only by unpacking
+    std::uint64_t atMost() const
+    {
+        return packed ? GzipLimits::kFreeBytes + GzipLimits::kRatio * fileBytes : fileBytes;
+    }
+};
+/// Errors as openFile.
+Result<ContentSize> contentSize(const std::string& path);
 
 enum class Encoding
 {

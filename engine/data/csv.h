@@ -23,13 +23,13 @@ struct CsvOptions
 
 struct CsvLimits
 {
-    static constexpr std::size_t kLineBytes = 8u << 20;
+    static constexpr std::size_t kLineBytes = 8'000'000;
     static constexpr std::size_t kColumns = 65536;
     static constexpr std::size_t kCategories = 64;     ///< different texts in a column that is one-hot encoded
     static constexpr std::size_t kCategoryBytes = 256; ///< a longer text is no category
     static constexpr std::size_t kClasses = 1000;
-    static constexpr std::size_t kIntegerClasses = 20;   ///< more different whole numbers are a number to predict
-    static constexpr std::size_t kTextBytes = 64u << 20; ///< all different texts of all columns together
+    static constexpr std::size_t kIntegerClasses = 20;     ///< more different whole numbers are a number to predict
+    static constexpr std::size_t kValueBytes = 256u << 20; ///< what may be kept of all columns' different values
 };
 
 /// Reads the rows. `open` is called twice and must give the same bytes both times; `fileName` is for messages.
@@ -40,9 +40,6 @@ Result<Dataset> readCsv(const OpenBytes& open, const CsvOptions& options, const 
 /// What readCsv would say of the rows' schema; reads at most `limitBytes` and then leaves `rows` at -1.
 Result<pipeline::RowsSchema> inspectCsv(const OpenBytes& open, const CsvOptions& options, const std::string& fileName,
                                         std::uint64_t limitBytes);
-
-/// Whether the cell stands for a missing value: empty, NA, N/A, nan, null, ? or -, in any case.
-bool isMissing(std::string_view cell);
 
 /// The text as one cell of a CSV file that Millrace writes: quoted where needed, and what a spreadsheet would take for
 /// a formula (leading = + - @ tab or carriage return) neutralised by a leading apostrophe, unless it is a number.

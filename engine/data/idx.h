@@ -10,14 +10,9 @@
 
 namespace millrace::data {
 
-struct IdxHeader
-{
-    Shape shape;
-};
-
-/// The header. `sizeBytes`: of the whole content where known, else -1 (gzip).
+/// The shape that the header states, its bytes compared with the content's before anything is allocated.
 /// Errors: InvalidFormat (magic, sizes that do not fit the file), Unsupported (elements other than bytes), TooLarge.
-Result<IdxHeader> readIdxHeader(const ReadBytes& read, std::int64_t sizeBytes, const std::string& fileName);
+Result<Shape> readIdxHeader(const ReadBytes& read, const ContentSize& size, const std::string& fileName);
 
 struct IdxArray
 {
@@ -26,7 +21,7 @@ struct IdxArray
 };
 
 /// The whole file; its size must be exactly what the header says.
-Result<IdxArray> readIdx(const ReadBytes& read, std::int64_t sizeBytes, const std::string& fileName);
+Result<IdxArray> readIdx(const ReadBytes& read, const ContentSize& size, const std::string& fileName);
 
 /// Rows from images (N,H,W) or (N,H,W,C) and labels (N). Pixels are scaled from 0 … maximum to 0 … 1 as fitted
 /// preprocessing; classes are the labels that occur. Errors: InvalidFormat, InvalidArgument.

@@ -22,12 +22,9 @@ struct SplitRows
 /// The options of a data.split node.
 SplitOptions splitOptions(const pipeline::Node& node, const pipeline::NodeSpec& spec);
 
-/// Rows of the training part: the fraction rounded to the nearest whole, at least one and at most rows - 1.
-std::int64_t trainRows(std::int64_t rows, double fraction);
-
-/// Exactly `trainRows(rows, options.train)` rows for training and the rest for test. Stratified, each class is divided
-/// in proportion and what rounding leaves goes to the classes with the largest remainders. A pure function of the
-/// rows' labels and the options; both parts keep the rows' order. Errors: InvalidArgument.
+/// Exactly pipeline::trainRows(rows, options.train) rows for training and the rest for test. Stratified, each class is
+/// divided in proportion and what rounding leaves goes to the classes with the largest remainders. A pure function of
+/// the rows' labels and the options; both parts keep the rows' order. Errors: InvalidArgument.
 Result<SplitRows> split(const Dataset& rows, const SplitOptions& options);
 
 /// The given rows, in that order.

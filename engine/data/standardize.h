@@ -10,6 +10,9 @@ namespace millrace::data {
 /// empty is not blown up). A constant feature keeps factor 1, so it becomes 0. Errors: InvalidArgument for no rows.
 Result<nlohmann::json> fitStandardize(const Dataset& train);
 
+/// The rows after the step. Errors: InvalidArgument where the step does not fit the features.
+Result<Dataset> standardized(Dataset rows, const nlohmann::json& step);
+
 /// Both parts after the step fitted on `train`. Errors: InvalidArgument where their features or what was applied to
 /// them so far differ.
 Result<SplitRows> standardize(Dataset train, Dataset test);

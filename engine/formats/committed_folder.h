@@ -40,8 +40,9 @@ enum class IfCommitted
 /// For tests of kills and full disks.
 using BeforeStep = std::function<Status(std::string_view step)>;
 
-/// Commits parent/name. A damaged folder of that name is always replaced. On failure nothing under `name` has changed
-/// and no temporary folder is left. Errors: DiskFull, Io, Permission.
+/// Commits parent/name. A damaged folder of that name is always replaced. On failure what is under `name`
+/// is whole, the old or (where only the last fsync failed) the new, and no temporary folder is left. Errors: DiskFull,
+/// Io, Permission.
 Result<CommittedFolder> commitFolder(const std::string& parent, const std::string& name, const FilesToWrite& files,
                                      const nlohmann::json& meta, IfCommitted ifCommitted,
                                      const BeforeStep& beforeStep = {});

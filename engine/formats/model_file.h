@@ -29,6 +29,7 @@ struct Model
     pipeline::RowsSchema schema;                       ///< of the rows it was trained on; class names are in it
     data::Preprocessing preprocessing;                 ///< from raw rows to what the layers are fed
     nlohmann::json metrics = nlohmann::json::object(); ///< name → value; no times, run ids or paths
+    double targetOffset = 0, targetFactor = 1;         ///< a number's target = offset + factor × the layers' output
     std::vector<ModelTensor> tensors;                  ///< parameters and states by name
 };
 

@@ -42,9 +42,9 @@ Result<std::string> writeSafetensors(std::span<const TensorView> tensors,
 class Safetensors
 {
 public:
-    /// Takes the whole file's bytes. Errors: InvalidFormat, TooLarge, Unsupported (a type this build does not know,
+    /// From the whole file's bytes. Errors: InvalidFormat, TooLarge, Unsupported (a type this build does not know,
     /// or another format by its first bytes, with how to convert it).
-    static Result<Safetensors> parse(std::string bytes, const std::string& fileName = {});
+    static Result<Safetensors> parse(std::string_view bytes, const std::string& fileName = {});
     /// Checks the header against the file's size before it reads, and so before it allocates, the tensors.
     static Result<Safetensors> read(const std::string& path);
 
