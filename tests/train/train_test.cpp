@@ -1,0 +1,308 @@
+// Training on small made-up rows: schedules, early stopping, divergence that names its layer, resume to the same bits.
+#include "engine/pipeline/model_builder.h"
+#include "engine/train/evaluator.h"
+#include "engine/train/model_tensors.h"
+#include "engine/train/optimizer.h"
+#include "engine/train/schedule.h"
+#include "engine/train/supervised.h"
+#include "kernels/base/random.h"
+
+#include <QtTest>
+
+using namespace millrace;
+using namespace millrace::train;
+
+class TrainTest : public QObject
+{
+    Q_OBJECT
+
+private slots:
+    void schedulesFollowTheirFormulas();
+    void unknownOptimizersAreNamed();
+    void learnsAndReportsEveryEpoch();
+    void everyOptimizerLearns_data();
+    void everyOptimizerLearns();
+    void earlyStoppingRestoresTheBest();
+    void divergenceNamesTheLayer();
+    void aStoppedTrainingResumesToTheSameBits();
+    void aLastBatchOfOneRowIsLeftOut();
+    void numbersAreLearntInTheirUnit();
+    void preprocessingIsCompletedForEvaluation();
+    void oneClassHasFiguresWithoutDividingByZero();
+
+private:
+    Result<formats::Model> train(const SupervisedSettings& settings, const data::Dataset& rows,
+                                 const data::Dataset* validation, Observer& observer, const QString& folder,
+                                 std::stop_token stop = {});
+    pipeline::Catalogue m_catalogue = pipeline::Catalogue::create();
+};
+
+namespace {
+
+// Records what it is told, and may ask for a stop at a step.
+class Recorder : public Observer
+{
+public:
+    void metric(std::string_view name, std::int64_t step, double value) override
+    {
+        metrics[std::string(name)][step] = value;
+        if (name == "train.batch_loss" && step == stopAt) stop.request_stop();
+    }
+    void advanced(const protocol::Progress& progress) override { last = progress; }
+    void note(LogLevel, std::string_view text) override { notes.emplace_back(text); }
+    void checkpointSaved(const CheckpointNote&) override { ++checkpoints; }
+    Status flush(bool) override { return {}; }
+
+    std::map<std::string, std::map<std::int64_t, double>> metrics;
+    protocol::Progress last;
+    std::vector<std::string> notes;
+    int checkpoints = 0;
+    std::int64_t stopAt = -1;
+    std::stop_source stop;
+};
+
+// Points in two rings: not separable by a line.
+data::Dataset rings(std::int64_t rows, std::uint64_t seed)
+{
+    data::Dataset set;
+    set.schema.features = Shape{2};
+    set.schema.rows = rows;
+    set.schema.target = pipeline::TargetKind::Classes;
+    set.schema.targetName = "ring";
+    set.schema.classes = {"inner", "outer"};
+    set.schema.columns = {{"x"}, {"y"}};
+    Random random(seed, 0);
+    for (std::int64_t i = 0; i < rows; ++i) {
+        const double angle = 6.283185 * random.uniformDouble(),
+                     radius = (i % 2 == 0 ? 0.5 : 1.5) + 0.2 * random.normal();
+        set.features.push_back(static_cast<float>(radius * std::cos(angle)));
+        set.features.push_back(static_cast<float>(radius * std::sin(angle)));
+        set.labels.push_back(static_cast<std::int32_t>(i % 2));
+    }
+    return set;
+}
+
+SupervisedSettings quickSettings()
+{
+    SupervisedSettings settings;
+    settings.epochs = 20;
+    settings.batchSize = 16;
+    settings.learningRate = 0.01;
+    settings.threads = 1;
+    settings.seed = 5;
+    return settings;
+}
+
+bool sameTensors(const formats::Model& a, const formats::Model& b)
+{
+    if (a.tensors.size() != b.tensors.size()) return false;
+    for (std::size_t i = 0; i < a.tensors.size(); ++i)
+        if (a.tensors[i].name != b.tensors[i].name || a.tensors[i].values != b.tensors[i].values) return false;
+    return true;
+}
+
+} // namespace
+
+Result<formats::Model> TrainTest::train(const SupervisedSettings& settings, const data::Dataset& rows,
+                                        const data::Dataset* validation, Observer& observer, const QString& folder,
+                                        std::stop_token stop)
+{
+    pipeline::Node node;
+    node.id = "net";
+    node.type = "model.mlp";
+    node.params = pipeline::Json::parse(R"({"hidden": [16, 16], "dropout": 0.1})");
+    MR_TRY(const auto layers, pipeline::expandModel(node, m_catalogue, rows.schema));
+    MR_TRY(auto checkpoints, formats::CheckpointStore::open(folder.toStdString()));
+    return trainSupervised(settings, {rows, validation, layers, m_catalogue}, observer, checkpoints, stop);
+}
+
+void TrainTest::schedulesFollowTheirFormulas()
+{
+    Schedule schedule;
+    schedule.base = 1;
+    schedule.stepsPerEpoch = 10;
+    schedule.totalSteps = 100;
+    QCOMPARE(schedule.rate(99), 1.0);
+    schedule.kind = Schedule::Kind::Step;
+    schedule.decayEveryEpochs = 4;
+    QCOMPARE(schedule.rate(39), 1.0);
+    QCOMPARE(schedule.rate(40), 0.1);
+    QCOMPARE(schedule.rate(80), 0.1 * 0.1);
+    schedule.kind = Schedule::Kind::Cosine;
+    schedule.warmupEpochs = 1;
+    QCOMPARE(schedule.rate(0), 0.1);
+    QCOMPARE(schedule.rate(9), 1.0);
+    QCOMPARE(schedule.rate(10), 1.0);
+    QVERIFY(std::abs(schedule.rate(55) - 0.5) < 1e-12);
+    QVERIFY(schedule.rate(99) < 0.001);
+}
+
+void TrainTest::unknownOptimizersAreNamed()
+{
+    const auto optimizer = createOptimizer("adamv", {});
+    QVERIFY(!optimizer);
+    QVERIFY(QString::fromStdString(optimizer.error().toString()).contains(QStringLiteral("adam")));
+}
+
+void TrainTest::learnsAndReportsEveryEpoch()
+{
+    QTemporaryDir folder;
+    const data::Dataset rows = rings(200, 1), held = rings(100, 2);
+    Recorder recorder;
+    const auto model = train(quickSettings(), rows, &held, recorder, folder.path());
+    QVERIFY2(model, model ? "" : model.error().toString().c_str());
+    for (const char* name :
+         {"train.loss", "train.accuracy", "train.learning_rate", "validation.loss", "validation.accuracy"}) {
+        QCOMPARE(recorder.metrics[name].size(), std::size_t{20});
+        QCOMPARE(recorder.metrics[name].begin()->first, std::int64_t{1});
+    }
+    QCOMPARE(recorder.metrics["train.batch_loss"].size(), std::size_t{20 * 13});
+    QVERIFY(recorder.metrics["validation.accuracy"][20] > 0.95);
+    QCOMPARE(*recorder.last.step, *recorder.last.steps);
+}
+
+void TrainTest::everyOptimizerLearns_data()
+{
+    QTest::addColumn<QString>("optimizer");
+    QTest::addColumn<double>("rate");
+    QTest::newRow("sgd") << QStringLiteral("sgd") << 0.05;
+    QTest::newRow("adam") << QStringLiteral("adam") << 0.01;
+    QTest::newRow("adamw") << QStringLiteral("adamw") << 0.01;
+}
+
+void TrainTest::everyOptimizerLearns()
+{
+    QFETCH(QString, optimizer);
+    QFETCH(double, rate);
+    QTemporaryDir folder;
+    SupervisedSettings settings = quickSettings();
+    settings.optimizer = optimizer.toStdString();
+    settings.learningRate = rate;
+    settings.weightDecay = 0.001;
+    settings.clipNorm = 1;
+    const data::Dataset rows = rings(200, 1), held = rings(100, 2);
+    Recorder recorder;
+    QVERIFY(train(settings, rows, &held, recorder, folder.path()));
+    QVERIFY2(recorder.metrics["validation.accuracy"][20] > 0.95,
+             qPrintable(QString::number(recorder.metrics["validation.accuracy"][20])));
+}
+
+void TrainTest::earlyStoppingRestoresTheBest()
+{
+    QTemporaryDir folder;
+    SupervisedSettings settings = quickSettings();
+    settings.epochs = 200;
+    settings.earlyStopping = 5;
+    const data::Dataset rows = rings(60, 1), held = rings(200, 2);
+    Recorder recorder;
+    const auto model = train(settings, rows, &held, recorder, folder.path());
+    QVERIFY(model);
+    const auto& losses = recorder.metrics["validation.loss"];
+    QVERIFY(losses.size() < 200);
+    double best = 1e9;
+    for (const auto& [epoch, loss] : losses) best = std::min(best, loss);
+    auto evaluator = Evaluator::create(*model, m_catalogue, 1);
+    QVERIFY(evaluator);
+    QCOMPARE(evaluator->run(held)->loss, best);
+}
+
+void TrainTest::divergenceNamesTheLayer()
+{
+    QTemporaryDir folder;
+    SupervisedSettings settings = quickSettings();
+    settings.optimizer = "sgd";
+    settings.learningRate = 1e30;
+    const data::Dataset rows = rings(100, 1);
+    Recorder recorder;
+    const auto model = train(settings, rows, nullptr, recorder, folder.path());
+    QVERIFY(!model);
+    QCOMPARE(model.error().code, Code::Diverged);
+    QVERIFY2(model.error().message.find("layer") != std::string::npos, model.error().message.c_str());
+}
+
+void TrainTest::aStoppedTrainingResumesToTheSameBits()
+{
+    const data::Dataset rows = rings(203, 1), held = rings(50, 2);
+    SupervisedSettings settings = quickSettings();
+    settings.earlyStopping = 15;
+    settings.schedule = "cosine";
+    settings.warmupEpochs = 1;
+    QTemporaryDir undisturbed;
+    Recorder reference;
+    const auto expected = train(settings, rows, &held, reference, undisturbed.path());
+    QVERIFY(expected);
+    for (const std::int64_t stopAt : {1, 7, 13, 14, 100, 259}) { // within, at the end and at the start of epochs
+        QTemporaryDir folder;
+        Recorder first;
+        first.stopAt = stopAt;
+        const auto stopped = train(settings, rows, &held, first, folder.path(), first.stop.get_token());
+        QVERIFY(!stopped);
+        QCOMPARE(stopped.error().code, Code::Cancelled);
+        Recorder second;
+        const auto resumed = train(settings, rows, &held, second, folder.path());
+        QVERIFY(resumed);
+        QVERIFY2(sameTensors(*resumed, *expected), qPrintable(QString::number(stopAt)));
+        for (const auto& [name, points] : second.metrics)
+            for (const auto& [step, value] : points) QCOMPARE(value, reference.metrics[name][step]);
+    }
+}
+
+void TrainTest::aLastBatchOfOneRowIsLeftOut()
+{
+    QTemporaryDir folder;
+    SupervisedSettings settings = quickSettings();
+    settings.epochs = 1;
+    const data::Dataset rows = rings(33, 1);
+    Recorder recorder;
+    QVERIFY(train(settings, rows, nullptr, recorder, folder.path()));
+    QCOMPARE(recorder.metrics["train.batch_loss"].size(), std::size_t{2});
+}
+
+void TrainTest::numbersAreLearntInTheirUnit()
+{
+    data::Dataset rows = rings(200, 1);
+    rows.schema.target = pipeline::TargetKind::Number;
+    rows.schema.classes.clear();
+    for (std::size_t i = 0; i < 200; ++i)
+        rows.targets.push_back(1e6f + 1e5f * (rows.features[2 * i] - 2 * rows.features[2 * i + 1]));
+    rows.labels.clear();
+    QTemporaryDir folder;
+    SupervisedSettings settings = quickSettings();
+    settings.epochs = 60;
+    Recorder recorder;
+    const auto model = train(settings, rows, &rows, recorder, folder.path());
+    QVERIFY(model);
+    auto evaluator = Evaluator::create(*model, m_catalogue, 1);
+    const auto evaluation = evaluator->run(rows);
+    QVERIFY2(evaluation->r2 > 0.97, qPrintable(QString::number(evaluation->r2)));
+    QVERIFY(std::abs(evaluator->outputs(rows.row(0), 1)->at(0) - rows.targets[0]) < 2e5f);
+}
+
+void TrainTest::preprocessingIsCompletedForEvaluation()
+{
+    auto raw = std::make_shared<data::Dataset>(rings(4, 1));
+    formats::Model model;
+    model.schema = raw->schema;
+    model.preprocessing.steps = nlohmann::json::parse(R"([{"kind": "scale", "offset": [1, 0], "factor": [2, 2]}])");
+    const auto prepared = asTrained(raw, model);
+    QVERIFY2(prepared, prepared ? "" : prepared.error().toString().c_str());
+    QCOMPARE((*prepared)->features[0], (raw->features[0] - 1) * 2);
+    auto other = std::make_shared<data::Dataset>(*raw);
+    other->preprocessing.steps = nlohmann::json::parse(R"([{"kind": "scale", "offset": [0, 0], "factor": [1, 1]}])");
+    QVERIFY(!asTrained(other, model));
+}
+
+void TrainTest::oneClassHasFiguresWithoutDividingByZero()
+{
+    Evaluation evaluation;
+    evaluation.rows = 3;
+    evaluation.confusion = {{2, 1, 0}, {0, 0, 0}, {0, 0, 0}};
+    const auto figures = classFigures(evaluation);
+    QCOMPARE(figures[0].precision, 1.0);
+    QCOMPARE(figures[0].recall, 2.0 / 3);
+    QCOMPARE(figures[1].f1, 0.0);
+    QCOMPARE(metricsOf(evaluation, pipeline::TargetKind::Classes, "test").at("test.recall"), 2.0 / 3);
+}
+
+QTEST_GUILESS_MAIN(TrainTest)
+#include "train_test.moc"
