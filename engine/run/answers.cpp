@@ -1,0 +1,165 @@
+#include "engine/run/answers.h"
+
+#include "engine/data/data.h"
+#include "engine/data/encode.h"
+#include "engine/data/resources.h"
+#include "engine/formats/model_file.h"
+#include "engine/pipeline/catalogue.h"
+#include "engine/protocol/event.h"
+#include "engine/train/evaluator.h"
+#include "kernels/base/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <istream>
+#include <map>
+#include <memory>
+#include <ostream>
+
+namespace millrace::run {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kRequestBytes = 64u << 20;
+
+struct LoadedModel
+{
+    std::string sha256;
+    formats::Model model;
+    std::unique_ptr<train::Evaluator> evaluator;
+};
+
+class Answerer
+{
+public:
+    Result<json> answer(const json& request);
+
+private:
+    Result<json> inspect(const json& question);
+    Result<json> predict(const json& question);
+    Result<json> describe(const json& question);
+    Result<LoadedModel*> modelAt(const std::string& path);
+
+    pipeline::Catalogue m_catalogue = pipeline::Catalogue::create();
+    std::map<std::string, LoadedModel> m_models; // by path
+};
+
+Result<json> Answerer::answer(const json& request)
+{
+    if (const auto question = request.find("inspect"); question != request.end()) return inspect(*question);
+    if (const auto question = request.find("predict"); question != request.end()) return predict(*question);
+    if (const auto question = request.find("describe"); question != request.end()) return describe(*question);
+    return makeError(Code::InvalidFormat, "The request asks for none of inspect, predict and describe.");
+}
+
+Result<json> Answerer::inspect(const json& question)
+{
+    pipeline::Node node;
+    node.id = question.value("node", "data");
+    node.type = question.value("type", "");
+    node.params = pipeline::Json::parse(question.value("params", json::object()).dump());
+    const pipeline::NodeSpec* spec = m_catalogue.find(node.type);
+    if (spec == nullptr)
+        return makeError(Code::NotFound, str("There is no node type \"", printable(node.type), "\"."))
+            .advise(didYouMean(node.type, m_catalogue.typeNames()));
+    MR_TRY(const std::string resources, data::findResourceDirectory());
+    MR_TRY(const auto schema, data::inspect(node, *spec, {question.value("base", ""), resources}));
+    return json{{"schema", pipeline::toJson(schema)}};
+}
+
+Result<LoadedModel*> Answerer::modelAt(const std::string& path)
+{
+    const auto known = m_models.find(path);
+    if (known != m_models.end()) return &known->second;
+    MR_TRY(formats::LoadedModel loaded, formats::loadModel(path));
+    LoadedModel& model = m_models[path];
+    model.sha256 = loaded.sha256;
+    model.model = std::move(loaded.model);
+    auto evaluator = train::Evaluator::create(model.model, m_catalogue, 1);
+    if (!evaluator) {
+        m_models.erase(path);
+        return std::move(evaluator).error();
+    }
+    model.evaluator = std::make_unique<train::Evaluator>(std::move(evaluator).value());
+    return &model;
+}
+
+// The row's features as the model is fed, from whichever form the question gives it in.
+Result<std::vector<float>> featuresOf(const json& question, const formats::Model& model)
+{
+    if (const auto row = question.find("row"); row != question.end())
+        return data::encodeLine(model.schema, model.preprocessing, row->get<std::string>());
+    if (const auto values = question.find("values"); values != question.end())
+        return data::encodeNumbers(model.schema, model.preprocessing, values->get<std::vector<float>>());
+    const auto image = question.find("image");
+    if (image == question.end())
+        return makeError(Code::InvalidFormat, "The question gives none of row, values and image.");
+    const Shape& shape = model.schema.features;
+    const auto width = image->value("width", std::int64_t{0}), height = image->value("height", std::int64_t{0});
+    auto pixels = image->value("pixels", std::vector<float>());
+    if (!model.schema.image || shape != Shape({height, width, 1}) ||
+        static_cast<std::int64_t>(pixels.size()) != shape.elements())
+        return makeError(Code::InvalidArgument, str("The model takes ", shape.toString(), " but the image is ", height,
+                                                    "×", width, " with ", pixels.size(), " values."));
+    const data::ValueRange range = data::rawRange(model.preprocessing);
+    for (float& pixel : pixels) pixel = range.minimum + std::clamp(pixel, 0.0f, 1.0f) * (range.maximum - range.minimum);
+    return data::encodeNumbers(model.schema, model.preprocessing, pixels);
+}
+
+Result<json> Answerer::predict(const json& question)
+{
+    MR_TRY(LoadedModel * model, modelAt(question.value("model", "")));
+    MR_TRY(const auto features, featuresOf(question, model->model));
+    MR_TRY(const auto outputs, model->evaluator->outputs(features, 1));
+    if (model->model.schema.target == pipeline::TargetKind::Number)
+        return json{{"prediction", {{"value", outputs.at(0)}}}};
+    const double largest = *std::max_element(outputs.begin(), outputs.end());
+    std::vector<double> probabilities;
+    double sum = 0;
+    for (const float logit : outputs) sum += probabilities.emplace_back(std::exp(static_cast<double>(logit) - largest));
+    for (double& probability : probabilities) probability /= sum;
+    return json{{"prediction", {{"classes", model->model.schema.classes}, {"probabilities", probabilities}}}};
+}
+
+Result<json> Answerer::describe(const json& question)
+{
+    MR_TRY(const LoadedModel* loaded, modelAt(question.value("model", "")));
+    const formats::Model& model = loaded->model;
+    std::int64_t parameters = 0;
+    for (const auto& tensor : model.tensors) parameters += tensor.shape.elements();
+    return json{{"model",
+                 {{"schema", pipeline::toJson(model.schema)},
+                  {"classes", model.schema.classes},
+                  {"columns", data::rawColumns(model.schema, model.preprocessing)},
+                  {"parameters", parameters},
+                  {"sha256", loaded->sha256},
+                  {"layers", json::parse(model.layers.dump())}}}};
+}
+
+} // namespace
+
+void answerRequests(std::istream& requests, std::ostream& answers)
+{
+    Answerer answerer;
+    std::string line;
+    while (std::getline(requests, line)) {
+        json answer = json::object();
+        try {
+            if (line.size() > kRequestBytes) throw std::length_error("the request is longer than 64 MB");
+            const json request = json::parse(line);
+            if (auto result = answerer.answer(request))
+                answer = std::move(*result);
+            else
+                answer["error"] = protocol::errorToJson(result.error());
+            answer["id"] = request.value("id", 0);
+        } catch (const std::exception& exception) {
+            answer = {{"error", protocol::errorToJson(makeError(
+                                    Code::InvalidFormat, str("The request cannot be read: ", exception.what())))}};
+        }
+        answers << answer.dump(-1, ' ', false, json::error_handler_t::replace) << '\n' << std::flush;
+    }
+}
+
+} // namespace millrace::run

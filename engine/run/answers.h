@@ -1,0 +1,24 @@
+// A runner that answers questions about data and models, one JSON object a line, for the window: files of others are
+// read here and models are computed here, never in the window's process.
+#pragma once
+
+#include "kernels/base/result.h"
+
+#include <iosfwd>
+#include <string>
+#include <string_view>
+
+namespace millrace::run {
+
+/// Reads requests until the end of the input and writes one answer for each:
+///   {"id": 1, "inspect": {"type", "params", "base"}}         → {"id": 1, "schema": {…RowsSchema…}}
+///   {"id": 2, "predict": {"model": path, "row": "1,2,…" | "values": […] | "image": {"width", "height", "pixels":
+///   [0…1]}}}
+///                                                            → {"id": 2, "prediction": {"classes", "probabilities"} |
+///                                                            {"value"}}
+///   {"id": 3, "describe": {"model": path}}                   → {"id": 3, "model": {"schema", "classes", "parameters",
+///   "layers", "columns"}}
+/// or {"id": n, "error": {…}}. An image has the size of the model's and runs from 0 (paper) to 1 (ink).
+void answerRequests(std::istream& requests, std::ostream& answers);
+
+} // namespace millrace::run
