@@ -1,0 +1,63 @@
+// millrace-runner: executes the job of a run folder, or answers the window's questions.
+#include "engine/run/answers.h"
+#include "engine/run/runner.h"
+#include "kernels/base/log.h"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <string_view>
+#include <thread>
+
+namespace {
+
+int usage()
+{
+    std::fputs("usage: millrace-runner RUN_FOLDER | --answer | --version\n", stderr);
+    return 2;
+}
+
+int run(const char* folder)
+{
+    // The signals that ask it to stop are taken by a thread of their own, so that no handler interrupts anything.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::stop_source stop;
+    std::thread([signals, stop]() mutable {
+        int number = 0;
+        while (sigwait(&signals, &number) == 0) stop.request_stop();
+    }).detach();
+
+    const auto ending = millrace::run::runJob(folder, stop.get_token());
+    if (!ending) {
+        millrace::log(millrace::LogLevel::Error, ending.error().toString());
+        return 1;
+    }
+    return static_cast<int>(*ending);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+try {
+    if (argc != 2) return usage();
+    const std::string_view argument = argv[1];
+    if (argument == "--version") {
+        std::puts("millrace-runner " MILLRACE_VERSION);
+        return 0;
+    }
+    if (argument == "--answer") {
+        std::signal(SIGPIPE, SIG_IGN);
+        millrace::run::answerRequests(std::cin, std::cout);
+        return 0;
+    }
+    if (argument.starts_with("-")) return usage();
+    return run(argv[1]);
+} catch (const std::exception& exception) {
+    std::fprintf(stderr, "millrace-runner: %s\n", exception.what());
+    return 1;
+}
