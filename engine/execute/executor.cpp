@@ -3,6 +3,7 @@
 #include "engine/execute/aligned_buffer.h"
 #include "engine/execute/operation_kernels.h"
 #include "engine/execute/weights.h"
+#include "kernels/base/text.h"
 #include "kernels/cpu/optimizer.h"
 
 #include <algorithm>

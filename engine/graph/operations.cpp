@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace millrace::graph {
 
@@ -60,11 +61,10 @@ std::span<const OperationKind> operationKinds()
 
 Result<const OperationKind*> findKind(std::string_view name)
 {
-    std::vector<std::string> known;
-    for (const OperationKind& kind : operationKinds()) {
+    for (const OperationKind& kind : operationKinds())
         if (kind.name == name) return &kind;
-        known.emplace_back(kind.name);
-    }
+    std::vector<std::string> known;
+    for (const OperationKind& kind : operationKinds()) known.emplace_back(kind.name);
     return makeError(Code::NotFound, str("There is no operation \"", name, "\".")).advise(didYouMean(name, known));
 }
 

@@ -1,234 +1,21 @@
 // The executor: gradients of whole networks against central differences, learning, determinism, no allocation in a
 // step, shared weights, and the search for the layer where a number stopped being finite.
-#include "engine/execute/executor.h"
 #include "engine/graph/operations.h"
-#include "kernels/base/random.h"
 #include "kernels/base/text.h"
+#include "tests/execute/allocation_counter.h"
+#include "tests/execute/networks.h"
 
 #include <QtTest>
 
-#include <atomic>
 #include <cmath>
-#include <cstdlib>
+#include <cstring>
 #include <limits>
-#include <new>
 #include <set>
 
 using namespace millrace;
-using namespace millrace::compile;
 using namespace millrace::execute;
-using graph::Graph;
-using graph::Role;
-using graph::TensorId;
-using Initial = graph::Tensor::Initial;
 
 namespace {
-std::atomic<long> allocations{0};
-std::atomic<std::size_t> largestAllocation{0};
-
-void* counted(std::size_t size, std::size_t alignment)
-{
-    ++allocations;
-    if (size > largestAllocation) largestAllocation = size; // read only where one thread allocates
-    void* memory = alignment <= alignof(std::max_align_t)
-                       ? std::malloc(size ? size : 1)
-                       : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-    if (!memory) throw std::bad_alloc();
-    return memory;
-}
-} // namespace
-
-void* operator new(std::size_t size)
-{
-    return counted(size, 1);
-}
-void* operator new[](std::size_t size)
-{
-    return counted(size, 1);
-}
-void* operator new(std::size_t size, std::align_val_t alignment)
-{
-    return counted(size, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t size, std::align_val_t alignment)
-{
-    return counted(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept
-{
-    std::free(memory);
-}
-void operator delete[](void* memory) noexcept
-{
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept
-{
-    std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept
-{
-    std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept
-{
-    std::free(memory);
-}
-void operator delete[](void* memory, std::align_val_t) noexcept
-{
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept
-{
-    std::free(memory);
-}
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept
-{
-    std::free(memory);
-}
-
-namespace {
-
-/// Builds graphs a layer at a time.
-struct Net
-{
-    Graph graph;
-    TensorId x = 0;
-
-    explicit Net(Shape features)
-    {
-        x = tensor("features", features, Role::Input);
-        graph.ports()["features"] = x;
-    }
-
-    TensorId tensor(const std::string& name, Shape shape, Role role, Initial initial = Initial::Zero,
-                    std::int64_t fanIn = 0)
-    {
-        graph::Tensor result;
-        result.name = name;
-        result.shape = shape;
-        result.role = role;
-        result.initial = initial;
-        result.fanIn = fanIn;
-        return graph.addTensor(result);
-    }
-
-    Net& add(const std::string& kind, const std::string& layer, std::map<std::string, graph::Attribute> attributes = {})
-    {
-        x = graph.add(kind, layer, {x}, std::move(attributes)).value()[0];
-        return *this;
-    }
-    Net& dense(const std::string& layer, std::int64_t outputs)
-    {
-        const std::int64_t inputs = graph.tensor(x).shape[1];
-        const auto weight =
-            tensor(layer + ".weight", {outputs, inputs}, Role::Parameter, Initial::KaimingUniform, inputs);
-        const auto bias = tensor(layer + ".bias", {outputs}, Role::Parameter, Initial::KaimingUniform, inputs);
-        x = graph.add("dense", layer, {x, weight, bias}).value()[0];
-        return *this;
-    }
-    Net& conv(const std::string& layer, std::int64_t outputs, std::map<std::string, graph::Attribute> attributes,
-              std::int64_t groups = 1)
-    {
-        const std::int64_t channels = graph.tensor(x).shape[3] / groups;
-        const auto weight = tensor(layer + ".weight", {outputs, 3, 3, channels}, Role::Parameter,
-                                   Initial::KaimingUniform, 9 * channels);
-        const auto bias = tensor(layer + ".bias", {outputs}, Role::Parameter, Initial::KaimingUniform, 9 * channels);
-        attributes["groups"] = groups;
-        x = graph.add("conv2d", layer, {x, weight, bias}, std::move(attributes)).value()[0];
-        return *this;
-    }
-    Net& batchNorm(const std::string& layer)
-    {
-        const Shape shape = graph.tensor(x).shape;
-        const Shape c{shape[shape.rank() - 1]};
-        x = graph
-                .add("batch_norm", layer,
-                     {x, tensor(layer + ".scale", c, Role::Parameter, Initial::One),
-                      tensor(layer + ".bias", c, Role::Parameter), tensor(layer + ".mean", c, Role::State),
-                      tensor(layer + ".variance", c, Role::State, Initial::One)})
-                .value()[0];
-        return *this;
-    }
-    Graph done()
-    {
-        graph.ports()["output"] = x;
-        return graph;
-    }
-};
-
-const std::int64_t kOne = 1, kTwo = 2;
-
-/// Convolution, batch norm, a residual branch, max pooling and a classifier.
-Graph classifier(std::int64_t batch)
-{
-    Net net({batch, 8, 8, 2});
-    net.conv("conv1", 4, {{"padding", kOne}}).batchNorm("norm1").add("relu", "relu1");
-    const TensorId branch = net.x;
-    net.conv("conv2", 4, {{"padding", kOne}}).add("tanh", "tanh2");
-    net.x = net.graph.add("add", "sum", {branch, net.x}).value()[0];
-    net.add("max_pool2d", "pool", {{"size", kTwo}}).add("flatten", "flat").dense("fc1", 9).add("relu", "relu2");
-    return net.dense("fc2", 3).done();
-}
-
-/// The kinds that the classifier lacks, for the mean squared error.
-Graph regressor(std::int64_t batch)
-{
-    Net net({batch, 72});
-    net.add("reshape", "image", {{"shape", std::vector<std::int64_t>{6, 6, 2}}});
-    net.conv("conv1", 4, {{"stride", kTwo}, {"padding", kOne}}, 2).add("gelu", "gelu1");
-    net.conv("conv2", 4, {{"padding", kTwo}, {"dilation", kTwo}})
-        .add("gelu", "gelu2", {{"approximate", std::string("tanh")}});
-    net.add("average_pool2d", "pool", {{"size", kTwo}, {"stride", kOne}, {"padding", kOne}}).add("flatten", "flat");
-    net.add("dropout", "drop", {{"probability", 0.3}}).dense("fc1", 6).add("sigmoid", "sigmoid").batchNorm("norm");
-    return net.add("softmax", "softmax").dense("fc2", 2).done();
-}
-
-void fill(std::span<float> values, std::string_view what)
-{
-    Random random(11, streamOf(what));
-    for (float& value : values) value = static_cast<float>(random.normal());
-}
-
-/// A port that is there, or the end of the test program.
-std::span<float> floats(Executor& executor, std::string_view port)
-{
-    auto values = executor.floats(port);
-    if (!values) qFatal("%s", values.error().toString().c_str());
-    return *values;
-}
-std::span<std::int32_t> integers(Executor& executor, std::string_view port)
-{
-    auto values = executor.integers(port);
-    if (!values) qFatal("%s", values.error().toString().c_str());
-    return *values;
-}
-
-struct Bench
-{
-    std::shared_ptr<Weights> weights;
-    std::unique_ptr<Executor> executor;
-
-    Bench(const Graph& forward, Loss loss, int threads = 1, std::uint64_t seed = 5)
-    {
-        const Program program = plan(withGradients(forward, loss).value(), Mode::Training).value();
-        weights = Weights::create(program, seed).value();
-        executor = Executor::create(program, weights, threads).value();
-        fill(floats(*executor, "features"), "features");
-        if (loss == Loss::MeanSquaredError) {
-            fill(floats(*executor, "targets"), "targets");
-            return;
-        }
-        const auto labels = integers(*executor, "labels");
-        const auto classes = static_cast<int>(program.graph.tensor(program.graph.port("output").value()).shape[1]);
-        for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i * 7 + i / 3) % classes;
-    }
-    float loss(std::uint64_t step = 0)
-    {
-        (void)executor->run(1, step).has_value();
-        return floats(*executor, "loss")[0];
-    }
-};
 
 std::vector<float> copied(std::span<const float> values)
 {
@@ -409,17 +196,17 @@ void ExecuteTest::aStepAllocatesNothing()
     for (const int threads : {1, 2}) {
         Bench bench(own, Loss::CrossEntropy, threads);
         bench.loss(); // the first run may start threads
-        const long before = allocations;
+        startCounting();
         for (std::uint64_t step = 1; step < 20; ++step) QVERIFY(bench.executor->run(1, step).has_value());
-        QCOMPARE(allocations - before, 0L);
+        QCOMPARE(allocationCount(), 0L);
     }
     // oneDNN keeps the call of a product or a convolution in a few small blocks; no tensor may be among them
     for (const bool classes : {true, false}) {
         Bench bench(classes ? classifier(64) : regressor(64), classes ? Loss::CrossEntropy : Loss::MeanSquaredError, 1);
         bench.loss();
-        largestAllocation = 0;
+        startCounting();
         bench.loss();
-        QVERIFY2(largestAllocation < 1024, str(largestAllocation.load()).c_str());
+        QVERIFY2(largestAllocationBytes() < 1024, str(largestAllocationBytes()).c_str());
     }
 }
 

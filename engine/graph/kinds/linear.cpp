@@ -24,15 +24,12 @@ Result<std::vector<OutputType>> denseShape(const Site& site)
     return std::vector<OutputType>{{"out", Shape{x[0], weight[0]}}};
 }
 
-/// x, dx (B,I); weight (O,I); dy (B,O): every kind here multiplies B·I·O times.
+/// B·I·O multiply-adds: dense has x (B,I) and weight (O,I), dense_backward_data weight (O,I) and dy (B,O).
 double denseFlops(const Site& site)
 {
     return 2 * static_cast<double>(site.input(0).shape.elements()) * static_cast<double>(site.input(1).shape[0]);
 }
-double denseBackwardDataFlops(const Site& site)
-{
-    return 2 * static_cast<double>(site.input(0).shape.elements()) * static_cast<double>(site.input(1).shape[0]);
-}
+/// The same from x (B,I) and dy (B,O).
 double denseBackwardWeightsFlops(const Site& site)
 {
     return 2 * static_cast<double>(site.input(0).shape.elements()) * static_cast<double>(site.input(1).shape[1]);
@@ -83,7 +80,7 @@ std::span<const OperationKind> linear()
          .inputs = {{"weight"}, {"dy"}},
          .attributes = {},
          .shape = denseBackwardDataShape,
-         .flops = denseBackwardDataFlops},
+         .flops = denseFlops},
         {.name = "dense_backward_weights",
          .inputs = {{"x"}, {"dy"}},
          .attributes = {"bias"},
