@@ -11,3 +11,9 @@ millrace_library(NAME kernels SOURCES ${MILLRACE_CPU_KERNELS} cpu/onednn.cpp
 target_include_directories(millrace_kernels SYSTEM PRIVATE ${MILLRACE_DNNL_INCLUDE})
 # nobody reads errno or the floating-point flags; without these two no loop with a square root or a choice is vectorised
 set_source_files_properties(${MILLRACE_CPU_KERNELS} PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math;-O3")
+
+# for tests alone
+millrace_library(NAME kernels_reference SOURCES reference/activation.cpp reference/add.cpp reference/batch_norm.cpp
+  reference/conv2d.cpp reference/cross_entropy.cpp reference/dense.cpp reference/dropout.cpp
+  reference/mean_squared_error.cpp reference/optimizer.cpp reference/pool2d.cpp reference/softmax.cpp
+  USES base)

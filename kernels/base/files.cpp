@@ -20,7 +20,9 @@ Error errnoError(std::string_view action, const std::string& path, int number)
     std::string advice;
     switch (number) {
     case ENOENT:
-    case ENOTDIR: code = Code::NotFound; break;
+    case ENOTDIR:
+        code = Code::NotFound;
+        break;
     case EACCES:
     case EPERM:
     case EROFS:
@@ -28,15 +30,22 @@ Error errnoError(std::string_view action, const std::string& path, int number)
         advice = "Check the permissions of the file and its folder.";
         break;
     case EEXIST:
-    case ENOTEMPTY: code = Code::AlreadyExists; break;
+    case ENOTEMPTY:
+        code = Code::AlreadyExists;
+        break;
     case ENOSPC:
     case EDQUOT:
         code = Code::DiskFull;
         advice = "Free some space and try again.";
         break;
-    case ENOMEM: code = Code::OutOfMemory; break;
-    case EWOULDBLOCK: code = Code::Busy; break;
-    default: break;
+    case ENOMEM:
+        code = Code::OutOfMemory;
+        break;
+    case EWOULDBLOCK:
+        code = Code::Busy;
+        break;
+    default:
+        break;
     }
     return makeError(code, str("Cannot ", action, " \"", printable(path), "\": ", std::strerror(number), "."))
         .atFile(path)
@@ -118,7 +127,9 @@ Status FileHandle::sync() const
 
 Result<std::uint64_t> FileHandle::sizeBytes() const
 {
-    struct stat status{};
+    struct stat status
+    {
+    };
     if (::fstat(m_descriptor, &status) != 0) return errnoError("inspect", m_path, errno);
     return static_cast<std::uint64_t>(status.st_size);
 }
@@ -134,11 +145,23 @@ int FileHandle::release()
     return std::exchange(m_descriptor, -1);
 }
 
+void openStandardDescriptors()
+{
+    // open(2) gives the lowest free number
+    int descriptor = 0;
+    do {
+        descriptor = ::open("/dev/null", O_RDWR);
+    } while (descriptor >= 0 && descriptor <= 2);
+    if (descriptor > 2) ::close(descriptor);
+}
+
 Result<std::string> readFile(const std::string& path, std::uint64_t limitBytes)
 {
     // O_NONBLOCK so that a FIFO in the file's place is refused instead of waited for
     MR_TRY(const FileHandle file, FileHandle::open(path, O_RDONLY | O_NONBLOCK));
-    struct stat status{};
+    struct stat status
+    {
+    };
     if (::fstat(file.descriptor(), &status) != 0) return errnoError("inspect", path, errno);
     if (!S_ISREG(status.st_mode))
         return makeError(Code::InvalidFormat, str("\"", printable(path), "\" is not a regular file.")).atFile(path);
@@ -192,7 +215,9 @@ Status makeDirectories(const std::string& path)
 
 bool exists(const std::string& path)
 {
-    struct stat status{};
+    struct stat status
+    {
+    };
     return ::stat(path.c_str(), &status) == 0;
 }
 

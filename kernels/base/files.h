@@ -46,14 +46,20 @@ private:
     std::string m_path;
 };
 
+/// Opens /dev/null for each of the descriptors 0, 1 and 2 that whoever started this program has left closed, so that no
+/// file of ours gets such a number and is written into by a message. The first thing a `main` calls.
+void openStandardDescriptors();
+
 /// An Error from errno: the code that fits, "Cannot <action> <path>: <reason>.", the file as subject.
 Error errnoError(std::string_view action, const std::string& path, int number);
 
-/// The whole regular file. Errors: NotFound, TooLarge over the limit (checked before reading), InvalidFormat if not a regular file, Io.
+/// The whole regular file. Errors: NotFound, TooLarge over the limit (checked before reading), InvalidFormat if not a
+/// regular file, Io.
 Result<std::string> readFile(const std::string& path, std::uint64_t limitBytes);
 
 /// Replaces the file by the bytes so that after a crash at any moment either the old or the new content is there:
-/// temporary file beside it, fsync, rename, fsync of the folder. On failure the old file is intact and no temporary is left.
+/// temporary file beside it, fsync, rename, fsync of the folder. On failure the old file is intact and no temporary is
+/// left.
 Status durableReplace(const std::string& path, std::string_view bytes);
 
 Status syncDirectory(const std::string& path);

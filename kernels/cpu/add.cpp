@@ -20,7 +20,7 @@ KernelResult makeAdd(const Add& sum, int threads)
 {
     MR_CHECK(requirePositive("add", {{"elements", sum.elements}}));
     return makeKernel([count = sum.elements, threads](const Arguments& arguments) {
-        parallelFor(threads, count, kElementGrain, [&](std::int64_t begin, std::int64_t end) {
+        parallelFor(threads, count, 0.1, [&](std::int64_t begin, std::int64_t end) {
             add(arguments.input(0), arguments.input(1), arguments.output(0), begin, end);
         });
     });

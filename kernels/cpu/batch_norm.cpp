@@ -102,17 +102,17 @@ struct Scratch
     float* coefficients;
 };
 
-/// Work per thread from which a second thread pays, in rows.
-std::int64_t rowGrain(const BatchNorm& norm)
+double rowNanoseconds(const BatchNorm& norm)
 {
-    return std::max<std::int64_t>(1, kElementGrain / norm.channels);
+    return 0.2 * static_cast<double>(norm.channels);
 }
 
 /// Runs sum(begin, end, sums, second sums) over the rows in pieces and leaves the totals in the first piece's place.
 template <class Sum> void totals(const BatchNorm& norm, int threads, const Scratch& scratch, const Sum& sum)
 {
-    const int pieces = norm.rows < 2 * rowGrain(norm) ? 1 : threads;
-    parallelFor(pieces, pieces, 1, [&](std::int64_t beginPiece, std::int64_t endPiece) {
+    const double nanoseconds = static_cast<double>(norm.rows) * rowNanoseconds(norm);
+    const int pieces = nanoseconds < kSplitNanoseconds ? 1 : threads;
+    parallelFor(threads, pieces, nanoseconds / pieces, [&](std::int64_t beginPiece, std::int64_t endPiece) {
         for (std::int64_t p = beginPiece; p < endPiece; ++p) {
             double* sums = scratch.sums + p * scratch.pieceStep;
             sum(norm.rows * p / pieces, norm.rows * (p + 1) / pieces, sums, sums + norm.channels);
@@ -152,7 +152,7 @@ void train(const BatchNorm& norm, int threads, const Arguments& arguments)
         shift[c] =
             static_cast<float>(static_cast<double>(bias[c]) - batchMean * batchRstd * static_cast<double>(weight[c]));
     }
-    parallelFor(threads, norm.rows, rowGrain(norm), [&](std::int64_t begin, std::int64_t end) {
+    parallelFor(threads, norm.rows, rowNanoseconds(norm), [&](std::int64_t begin, std::int64_t end) {
         scaleRows(x, arguments.output(0), factor, shift, channels, begin, end);
     });
 }
@@ -169,7 +169,7 @@ void infer(const BatchNorm& norm, int threads, const Arguments& arguments)
         factor[c] = static_cast<float>(scale);
         shift[c] = static_cast<float>(static_cast<double>(bias[c]) - static_cast<double>(mean[c]) * scale);
     }
-    parallelFor(threads, norm.rows, rowGrain(norm), [&](std::int64_t begin, std::int64_t end) {
+    parallelFor(threads, norm.rows, rowNanoseconds(norm), [&](std::int64_t begin, std::int64_t end) {
         scaleRows(arguments.input(0), arguments.output(0), factor, shift, norm.channels, begin, end);
     });
 }
@@ -197,7 +197,7 @@ void backward(const BatchNorm& norm, int threads, const Arguments& arguments)
         shift[c] = static_cast<float>(-scale * sum / rows);
     }
     if (!dx) return;
-    parallelFor(threads, norm.rows, rowGrain(norm), [&](std::int64_t begin, std::int64_t end) {
+    parallelFor(threads, norm.rows, rowNanoseconds(norm), [&](std::int64_t begin, std::int64_t end) {
         inputGradient(in, dx, a, b, shift, channels, begin, end);
     });
 }

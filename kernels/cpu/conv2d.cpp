@@ -2,6 +2,7 @@
 // product.
 #include "kernels/cpu/make_kernel.h"
 #include "kernels/cpu/onednn.h"
+#include "kernels/cpu/parallel.h"
 
 #include <vector>
 
@@ -22,22 +23,29 @@ Status check(const Conv2d& c)
                                         {"kernel width", c.kernelWidth},
                                         {"groups", c.groups},
                                         {"stride", std::min(c.strideHeight, c.strideWidth)},
-                                        {"dilation", std::min(c.dilationHeight, c.dilationWidth)},
-                                        {"output height", c.outputHeight()},
-                                        {"output width", c.outputWidth()}}));
-    if (c.padHeight < 0 || c.padWidth < 0)
+                                        {"dilation", std::min(c.dilationHeight, c.dilationWidth)}}));
+    if (std::min(c.padHeight, c.padWidth) < 0)
         return makeError(Code::InvalidArgument,
                          str("conv2d: padding is ", std::min(c.padHeight, c.padWidth), ", expected at least 0."));
     if (c.channels % c.groups != 0 || c.outputChannels % c.groups != 0)
         return makeError(Code::InvalidArgument, str("conv2d: ", c.channels, " input and ", c.outputChannels,
                                                     " output channels cannot be split into ", c.groups, " groups."));
-    return {};
+    return requireFit("conv2d", c.dilationHeight * (c.kernelHeight - 1) + 1, c.dilationWidth * (c.kernelWidth - 1) + 1,
+                      c.height + 2 * c.padHeight, c.width + 2 * c.padWidth);
 }
 
 std::uint64_t weightBytes(const Conv2d& c)
 {
     return static_cast<std::uint64_t>(c.outputChannels * c.kernelHeight * c.kernelWidth * c.channels / c.groups) *
            sizeof(float);
+}
+
+/// The threads for each of the three products, which have the same operations.
+int threadsFor(const Conv2d& c, int threads)
+{
+    const std::int64_t outputs = c.batch * c.outputHeight() * c.outputWidth();
+    const auto weights = static_cast<double>(weightBytes(c) / sizeof(float));
+    return cpu::threadsFor(2 * static_cast<double>(outputs) * weights, threads);
 }
 
 class Forward final : public Kernel
@@ -94,15 +102,15 @@ private:
 KernelResult makeConv2d(const Conv2d& conv, int threads)
 {
     MR_CHECK(check(conv));
-    MR_TRY(auto product, Convolution::create(conv, Convolution::Part::Forward, threads));
+    MR_TRY(auto product, Convolution::create(conv, Convolution::Part::Forward, threadsFor(conv, threads)));
     return std::unique_ptr<Kernel>(std::make_unique<Forward>(conv, std::move(product)));
 }
 
 KernelResult makeConv2dBackward(const Conv2d& conv, int threads)
 {
     MR_CHECK(check(conv));
-    MR_TRY(auto data, Convolution::create(conv, Convolution::Part::BackwardData, threads));
-    MR_TRY(auto weights, Convolution::create(conv, Convolution::Part::BackwardWeights, threads));
+    MR_TRY(auto data, Convolution::create(conv, Convolution::Part::BackwardData, threadsFor(conv, threads)));
+    MR_TRY(auto weights, Convolution::create(conv, Convolution::Part::BackwardWeights, threadsFor(conv, threads)));
     return std::unique_ptr<Kernel>(std::make_unique<Backward>(conv, std::move(data), std::move(weights)));
 }
 

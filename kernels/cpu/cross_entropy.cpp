@@ -35,10 +35,11 @@ MR_INLINE RowResult crossEntropyRow(const Rows& rows, std::int64_t r)
     const std::int32_t label = rows.labels[r];
     const bool known = label >= 0 && label < classes;
     const double target = known ? static_cast<double>(x[label]) : std::numeric_limits<double>::quiet_NaN();
-    std::int64_t best = 0;
-    for (std::int64_t c = 1; c < classes; ++c) best = x[c] > x[best] ? c : best;
-
     const float maximum = rowMaximum(x, classes);
+    std::int64_t atMaximum = 0; // of the classes before the label: one of them would be the answer
+    for (std::int64_t c = 0; known && c < label; ++c) atMaximum += x[c] == maximum ? 1 : 0;
+    const bool hit = known && x[label] == maximum && atMaximum == 0;
+
     float sum = 0;
     if (rows.gradient) {
         float* gradient = rows.gradient + r * classes; // where it is x, x is gone after the next line
@@ -49,7 +50,7 @@ MR_INLINE RowResult crossEntropyRow(const Rows& rows, std::int64_t r)
     } else {
         sum = sumOfExponentials(x, maximum, classes);
     }
-    return {static_cast<double>(maximum) + std::log(static_cast<double>(sum)) - target, best == label};
+    return {static_cast<double>(maximum) + std::log(static_cast<double>(sum)) - target, hit};
 }
 
 MR_VECTORISED void crossEntropy(const Rows& rows, std::int64_t begin, std::int64_t end)
@@ -71,8 +72,7 @@ KernelResult makeCrossEntropy(const CrossEntropy& dimensions, int threads)
                         results,
                         classes,
                         1.0F / static_cast<float>(count)};
-        const std::int64_t grain = std::max<std::int64_t>(1, kElementGrain / classes);
-        parallelFor(threads, count, grain,
+        parallelFor(threads, count, 100 + 0.6 * static_cast<double>(classes),
                     [&](std::int64_t begin, std::int64_t end) { crossEntropy(rows, begin, end); });
         double loss = 0;
         std::int64_t correct = 0;

@@ -54,8 +54,7 @@ KernelResult makeDenseBackward(const Dense& dense, int threads)
         if (float* dweight = arguments.output(1))
             onednn::multiply(outputs, inputs, batch, {dy, outputs, true}, {x, inputs}, false, dweight, threads);
         if (float* dbias = arguments.output(2)) {
-            const std::int64_t grain = std::max<std::int64_t>(16, kElementGrain / batch);
-            parallelFor(threads, outputs, grain, [&](std::int64_t begin, std::int64_t end) {
+            parallelFor(threads, outputs, 0.1 * static_cast<double>(batch), [&](std::int64_t begin, std::int64_t end) {
                 sumColumns(dy, dbias, batch, outputs, begin, end);
             });
         }

@@ -1,4 +1,4 @@
-// Dropout: Philox computed for sixteen blocks at a time, so that the mask costs vector arithmetic instead of memory.
+// Dropout: Philox computed for many blocks at a time, so that the mask costs vector arithmetic instead of memory.
 #include "kernels/ops/dropout.h"
 
 #include "kernels/cpu/make_kernel.h"
@@ -12,34 +12,31 @@ namespace millrace::kernels::cpu {
 
 namespace {
 
-constexpr std::int64_t kLanes = 16; // Philox blocks at a time, four numbers each
+constexpr std::int64_t kBlocks = 64; // computed at a time, four numbers each
 
-/// The numbers of the blocks counter … counter + kLanes - 1, as philox() in kernels/base/random.h gives them:
-/// out[number][block].
-MR_INLINE void philoxBlocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter,
-                            std::uint32_t out[4][kLanes])
+/// The numbers of the blocks counter … counter + kBlocks - 1, as philox() in kernels/base/random.h gives them. The
+/// rounds are unrolled so that the loop over blocks becomes vector code with the state in registers.
+MR_INLINE void philoxBlocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t counter, std::uint32_t* numbers)
 {
-    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-        const std::uint64_t block = counter + static_cast<std::uint64_t>(lane);
-        out[0][lane] = static_cast<std::uint32_t>(block);
-        out[1][lane] = static_cast<std::uint32_t>(block >> 32);
-        out[2][lane] = static_cast<std::uint32_t>(stream);
-        out[3][lane] = static_cast<std::uint32_t>(stream >> 32);
-    }
-    auto k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
-    for (int round = 0; round < 10; ++round) {
-        for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-            const std::uint64_t a = std::uint64_t{0xD2511F53U} * out[0][lane];
-            const std::uint64_t b = std::uint64_t{0xCD9E8D57U} * out[2][lane];
-            const std::uint32_t first = static_cast<std::uint32_t>(b >> 32) ^ out[1][lane] ^ k0;
-            const std::uint32_t third = static_cast<std::uint32_t>(a >> 32) ^ out[3][lane] ^ k1;
-            out[0][lane] = first;
-            out[1][lane] = static_cast<std::uint32_t>(b);
-            out[2][lane] = third;
-            out[3][lane] = static_cast<std::uint32_t>(a);
+    for (std::int64_t block = 0; block < kBlocks; ++block) {
+        const std::uint64_t index = counter + static_cast<std::uint64_t>(block);
+        auto c0 = static_cast<std::uint32_t>(index), c1 = static_cast<std::uint32_t>(index >> 32);
+        auto c2 = static_cast<std::uint32_t>(stream), c3 = static_cast<std::uint32_t>(stream >> 32);
+        auto k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
+#pragma GCC unroll 10
+        for (int round = 0; round < 10; ++round) {
+            const std::uint64_t a = std::uint64_t{0xD2511F53U} * c0, b = std::uint64_t{0xCD9E8D57U} * c2;
+            c0 = static_cast<std::uint32_t>(b >> 32) ^ c1 ^ k0;
+            c1 = static_cast<std::uint32_t>(b);
+            c2 = static_cast<std::uint32_t>(a >> 32) ^ c3 ^ k1;
+            c3 = static_cast<std::uint32_t>(a);
+            k0 += 0x9E3779B9U;
+            k1 += 0xBB67AE85U;
         }
-        k0 += 0x9E3779B9U;
-        k1 += 0xBB67AE85U;
+        numbers[4 * block] = c0;
+        numbers[4 * block + 1] = c1;
+        numbers[4 * block + 2] = c2;
+        numbers[4 * block + 3] = c3;
     }
 }
 
@@ -54,14 +51,16 @@ struct Mask
 MR_VECTORISED void drop(const Mask& mask, const float* x, float* y, std::int64_t count, std::int64_t beginBlock,
                         std::int64_t endBlock)
 {
-    alignas(64) std::uint32_t numbers[4][kLanes];
-    for (std::int64_t block = beginBlock; block < endBlock; block += kLanes) {
+    alignas(64) std::uint32_t numbers[4 * kBlocks];
+    for (std::int64_t block = beginBlock; block < endBlock; block += kBlocks) {
         philoxBlocks(mask.seed, mask.stream, mask.firstBlock + static_cast<std::uint64_t>(block), numbers);
-        const std::int64_t last = std::min(4 * std::min(block + kLanes, endBlock), count) - 4 * block;
+        const std::int64_t last = std::min(4 * std::min(block + kBlocks, endBlock), count) - 4 * block;
         const float* from = x + 4 * block;
         float* to = y + 4 * block;
-        for (std::int64_t i = 0; i < last; ++i)
-            to[i] = numbers[i % 4][i / 4] >= mask.threshold ? from[i] * mask.scale : 0.0F;
+        for (std::int64_t i = 0; i < last; ++i) {
+            const float scaled = from[i] * mask.scale; // computed for dropped ones too: a choice, not a branch
+            to[i] = numbers[i] >= mask.threshold ? scaled : 0.0F;
+        }
     }
 }
 
@@ -84,7 +83,7 @@ KernelResult makeDropout(const Dropout& dropout, int threads)
         const Mask mask{arguments.seed, dropout.stream, arguments.step * static_cast<std::uint64_t>(blocks),
                         static_cast<std::uint32_t>(dropout.probability * 0x1p32),
                         static_cast<float>(1.0 / (1.0 - dropout.probability))};
-        parallelFor(threads, blocks, kElementGrain / 16,
+        parallelFor(threads, blocks, 4,
                     [&](std::int64_t begin, std::int64_t end) { drop(mask, x, y, dropout.elements, begin, end); });
     });
 }

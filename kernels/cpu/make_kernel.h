@@ -44,4 +44,14 @@ inline Status requirePositive(std::string_view operation, std::initializer_list<
     return {};
 }
 
+/// InvalidArgument unless windows of that size fit an image of that size.
+inline Status requireFit(std::string_view operation, std::int64_t windowHeight, std::int64_t windowWidth,
+                         std::int64_t imageHeight, std::int64_t imageWidth)
+{
+    if (windowHeight <= imageHeight && windowWidth <= imageWidth) return {};
+    return makeError(Code::InvalidArgument,
+                     str(operation, ": a window of ", windowHeight, "×", windowWidth,
+                         " does not fit the padded image of ", imageHeight, "×", imageWidth, "."));
+}
+
 } // namespace millrace::kernels::cpu

@@ -37,7 +37,7 @@ KernelResult makeMeanSquaredError(const MeanSquaredError& loss, int threads)
             *value = static_cast<float>(squaredDifferences(x, target, count) / static_cast<double>(count));
         if (float* dx = arguments.output(1)) {
             const float factor = 2.0F / static_cast<float>(count);
-            parallelFor(threads, count, kElementGrain,
+            parallelFor(threads, count, 0.1,
                         [&](std::int64_t begin, std::int64_t end) { gradient(x, target, dx, factor, begin, end); });
         }
     });

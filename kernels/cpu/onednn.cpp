@@ -1,6 +1,7 @@
 #include "kernels/cpu/onednn.h"
 
 #include "kernels/base/text.h"
+#include "kernels/cpu/parallel.h"
 
 #include <dnnl.hpp>
 
@@ -149,7 +150,7 @@ struct Geometry
 void multiply(std::int64_t m, std::int64_t n, std::int64_t k, Matrix a, Matrix b, bool accumulate, float* c,
               int threads)
 {
-    const ThreadLimit limit(threads);
+    const ThreadLimit limit(threadsFor(2.0 * static_cast<double>(m) * static_cast<double>(n * k), threads));
     require(dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0F, a.values, a.columns, b.values,
                        b.columns, accumulate ? 1.0F : 0.0F, c, n),
             "a matrix product");

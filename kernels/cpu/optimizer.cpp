@@ -51,11 +51,12 @@ MR_VECTORISED void adamRange(const AdamStep& step, float* w, const float* gradie
 }
 
 /// Runs update(decay, begin, end) over every segment, each cut among the threads.
-template <class Update> void forSegments(std::span<const Segment> segments, int threads, const Update& update)
+template <class Update>
+void forSegments(std::span<const Segment> segments, int threads, double nanosecondsEach, const Update& update)
 {
     for (const Segment& segment : segments) {
         const auto first = static_cast<std::int64_t>(segment.begin), last = static_cast<std::int64_t>(segment.end);
-        parallelFor(threads, last - first, kElementGrain,
+        parallelFor(threads, last - first, nanosecondsEach,
                     [&](std::int64_t begin, std::int64_t end) { update(segment.decay, first + begin, first + end); });
     }
 }
@@ -92,8 +93,8 @@ constexpr std::int64_t kPieces = 64; // of a sum; fixed, so that its order is
 /// piece(index, begin, end) for the fixed pieces of [0, count), on as many threads as pay.
 template <class Piece> void forPieces(std::int64_t count, int threads, const Piece& piece)
 {
-    const std::int64_t grain = kPieces * kElementGrain / std::max<std::int64_t>(count, 1) + 1;
-    parallelFor(threads, kPieces, grain, [&](std::int64_t beginPiece, std::int64_t endPiece) {
+    const double nanosecondsEach = 0.1 * static_cast<double>(count) / kPieces;
+    parallelFor(threads, kPieces, nanosecondsEach, [&](std::int64_t beginPiece, std::int64_t endPiece) {
         for (std::int64_t p = beginPiece; p < endPiece; ++p)
             piece(static_cast<std::size_t>(p), count * p / kPieces, count * (p + 1) / kPieces);
     });
@@ -104,7 +105,7 @@ template <class Piece> void forPieces(std::int64_t count, int threads, const Pie
 void sgd(const Sgd& options, std::span<const Segment> segments, std::span<float> weights,
          std::span<const float> gradients, std::span<float> velocity, int threads)
 {
-    forSegments(segments, threads, [&](bool decay, std::int64_t begin, std::int64_t end) {
+    forSegments(segments, threads, 0.15, [&](bool decay, std::int64_t begin, std::int64_t end) {
         const SgdStep step{static_cast<float>(options.learningRate), static_cast<float>(options.momentum),
                            decay ? static_cast<float>(options.weightDecay) : 0.0F};
         sgdRange(step, weights.data(), gradients.data(), velocity.data(), begin, end);
@@ -115,7 +116,7 @@ void adam(const Adam& options, std::span<const Segment> segments, std::span<floa
           std::span<const float> gradients, std::span<float> firstMoment, std::span<float> secondMoment, int threads)
 {
     const auto t = static_cast<double>(options.step);
-    forSegments(segments, threads, [&](bool decays, std::int64_t begin, std::int64_t end) {
+    forSegments(segments, threads, 0.35, [&](bool decays, std::int64_t begin, std::int64_t end) {
         const double decay = decays ? options.weightDecay : 0;
         const AdamStep step{static_cast<float>(options.decoupled ? 1 - options.learningRate * decay : 1),
                             static_cast<float>(options.decoupled ? 0 : decay),
@@ -144,7 +145,7 @@ double squaredNorm(std::span<const float> values, int threads)
 
 void scale(std::span<float> values, float factor, int threads)
 {
-    parallelFor(threads, static_cast<std::int64_t>(values.size()), kElementGrain,
+    parallelFor(threads, static_cast<std::int64_t>(values.size()), 0.08,
                 [&](std::int64_t begin, std::int64_t end) { scaleRange(values.data(), factor, begin, end); });
 }
 

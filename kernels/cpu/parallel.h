@@ -5,12 +5,24 @@
 
 namespace millrace::kernels::cpu {
 
-/// Calls body(begin, end) for pieces that cover [0, count), one piece a thread. Work under two grains stays on the
-/// calling thread. It is one thread or all of them, because libgomp ends and restarts threads when a team's size
-/// changes. The body must give the same bits however the range is cut.
-template <class Body> void parallelFor(int threads, std::int64_t count, std::int64_t grain, const Body& body)
+/// Work from which a second thread pays. Waking a sleeping thread takes some 10 to 50 microseconds; where the machine
+/// has other work, much more, so that a short loop is better not split at all.
+constexpr double kSplitNanoseconds = 60'000;
+
+/// The threads for a product of so many floating-point operations: all of them where they pay, at some 100 GFLOP/s
+/// each.
+constexpr int threadsFor(double flops, int threads)
 {
-    if (threads == 1 || count < 2 * grain) {
+    return flops / 100 < kSplitNanoseconds ? 1 : threads;
+}
+
+/// Calls body(begin, end) for pieces that cover [0, count), one piece a thread. `nanosecondsEach` is roughly what one
+/// of the `count` takes on one thread; with too little to do, the calling thread does it alone. It is one thread or all
+/// of them, because libgomp ends and restarts threads when a team's size changes. The body must give the same bits
+/// however the range is cut.
+template <class Body> void parallelFor(int threads, std::int64_t count, double nanosecondsEach, const Body& body)
+{
+    if (threads == 1 || static_cast<double>(count) * nanosecondsEach < kSplitNanoseconds) {
         body(std::int64_t{0}, count);
         return;
     }
@@ -20,8 +32,5 @@ template <class Body> void parallelFor(int threads, std::int64_t count, std::int
         if (begin < end) body(begin, end);
     }
 }
-
-/// Elements per thread from which a loop of a few operations per element gains from a second thread.
-constexpr std::int64_t kElementGrain = 16384;
 
 } // namespace millrace::kernels::cpu

@@ -21,14 +21,12 @@ Status check(const Pool2d& p)
                                         {"channels", p.channels},
                                         {"kernel height", p.kernelHeight},
                                         {"kernel width", p.kernelWidth},
-                                        {"stride", std::min(p.strideHeight, p.strideWidth)},
-                                        {"output height", p.outputHeight()},
-                                        {"output width", p.outputWidth()}}));
+                                        {"stride", std::min(p.strideHeight, p.strideWidth)}}));
     if (std::min(p.padHeight, p.padWidth) < 0 || 2 * p.padHeight > p.kernelHeight || 2 * p.padWidth > p.kernelWidth)
         return makeError(Code::InvalidArgument,
                          str("pool2d: the padding ", p.padHeight, "×", p.padWidth,
                              " is not between 0 and half the window ", p.kernelHeight, "×", p.kernelWidth, "."));
-    return {};
+    return requireFit("pool2d", p.kernelHeight, p.kernelWidth, p.height + 2 * p.padHeight, p.width + 2 * p.padWidth);
 }
 
 /// One window, cut to the image: rows top … bottom, columns left … right.
@@ -97,7 +95,10 @@ MR_INLINE void routeToMaximum(const Pool2d& p, const Window& w, const float* ima
     for (std::int64_t h = w.top; h < w.bottom; ++h) {
         for (std::int64_t v = w.left; v < w.right; ++v, ++index) {
             float* out = dImage + (h * p.width + v) * p.channels + first;
-            for (std::int64_t c = 0; c < width; ++c) out[c] += where[c] == index ? dy[first + c] : 0.0F;
+            for (std::int64_t c = 0; c < width; ++c) {
+                const float gradient = dy[first + c]; // read in any case: a choice, not a branch
+                out[c] += where[c] == index ? gradient : 0.0F;
+            }
         }
     }
 }
@@ -164,10 +165,9 @@ MR_VECTORISED void averageBackward(const Pool2d& p, const float* dy, float* dx, 
     }
 }
 
-/// Images per thread from which a second thread pays.
-std::int64_t imageGrain(const Pool2d& p)
+double imageNanoseconds(const Pool2d& p)
 {
-    return std::max<std::int64_t>(1, kElementGrain / (p.height * p.width * p.channels));
+    return 0.2 * static_cast<double>(p.outputHeight() * p.outputWidth() * p.kernelHeight * p.kernelWidth * p.channels);
 }
 
 } // namespace
@@ -176,7 +176,7 @@ KernelResult makeMaxPool2d(const Pool2d& pool, int threads)
 {
     MR_CHECK(check(pool));
     return makeKernel([pool, threads](const Arguments& arguments) {
-        parallelFor(threads, pool.batch, imageGrain(pool), [&](std::int64_t begin, std::int64_t end) {
+        parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
             maxForward(pool, arguments.input(0), arguments.output(0), begin, end);
         });
     });
@@ -186,7 +186,7 @@ KernelResult makeMaxPool2dBackward(const Pool2d& pool, int threads)
 {
     MR_CHECK(check(pool));
     return makeKernel([pool, threads](const Arguments& arguments) {
-        parallelFor(threads, pool.batch, imageGrain(pool), [&](std::int64_t begin, std::int64_t end) {
+        parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
             maxBackward(pool, arguments.input(0), arguments.input(1), arguments.output(0), begin, end);
         });
     });
@@ -196,7 +196,7 @@ KernelResult makeAveragePool2d(const Pool2d& pool, int threads)
 {
     MR_CHECK(check(pool));
     return makeKernel([pool, threads](const Arguments& arguments) {
-        parallelFor(threads, pool.batch, imageGrain(pool), [&](std::int64_t begin, std::int64_t end) {
+        parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
             averageForward(pool, arguments.input(0), arguments.output(0), begin, end);
         });
     });
@@ -206,7 +206,7 @@ KernelResult makeAveragePool2dBackward(const Pool2d& pool, int threads)
 {
     MR_CHECK(check(pool));
     return makeKernel([pool, threads](const Arguments& arguments) {
-        parallelFor(threads, pool.batch, imageGrain(pool), [&](std::int64_t begin, std::int64_t end) {
+        parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
             averageBackward(pool, arguments.input(0), arguments.output(0), begin, end);
         });
     });

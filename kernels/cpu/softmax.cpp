@@ -32,10 +32,9 @@ MR_VECTORISED void softmaxBackward(const float* y, const float* dy, float* dx, s
     }
 }
 
-/// Rows per thread from which a second thread pays.
-std::int64_t rowGrain(const Softmax& softmax)
+double rowNanoseconds(const Softmax& softmax)
 {
-    return std::max<std::int64_t>(1, kElementGrain / softmax.columns);
+    return 0.5 * static_cast<double>(softmax.columns);
 }
 
 } // namespace
@@ -44,7 +43,7 @@ KernelResult makeSoftmax(const Softmax& dimensions, int threads)
 {
     MR_CHECK(requirePositive("softmax", {{"rows", dimensions.rows}, {"columns", dimensions.columns}}));
     return makeKernel([dimensions, threads](const Arguments& arguments) {
-        parallelFor(threads, dimensions.rows, rowGrain(dimensions), [&](std::int64_t begin, std::int64_t end) {
+        parallelFor(threads, dimensions.rows, rowNanoseconds(dimensions), [&](std::int64_t begin, std::int64_t end) {
             softmax(arguments.input(0), arguments.output(0), dimensions.columns, begin, end);
         });
     });
@@ -54,7 +53,7 @@ KernelResult makeSoftmaxBackward(const Softmax& dimensions, int threads)
 {
     MR_CHECK(requirePositive("softmax", {{"rows", dimensions.rows}, {"columns", dimensions.columns}}));
     return makeKernel([dimensions, threads](const Arguments& arguments) {
-        parallelFor(threads, dimensions.rows, rowGrain(dimensions), [&](std::int64_t begin, std::int64_t end) {
+        parallelFor(threads, dimensions.rows, rowNanoseconds(dimensions), [&](std::int64_t begin, std::int64_t end) {
             softmaxBackward(arguments.input(0), arguments.input(1), arguments.output(0), dimensions.columns, begin,
                             end);
         });

@@ -1,0 +1,332 @@
+// The table of operations: how each reads its case line, and which kernel and reference belong to it.
+#include "kernels/base/random.h"
+#include "kernels/base/text.h"
+#include "kernels/cpu/make_kernel.h"
+#include "kernels/cpu/optimizer.h"
+#include "tests/kernels/problem.h"
+
+#include <algorithm>
+
+namespace millrace::test {
+
+namespace {
+
+using namespace kernels;
+
+double asDouble(std::int64_t value)
+{
+    return static_cast<double>(value);
+}
+
+Problem dense(Case& line)
+{
+    const Dense d{line.integer("B"), line.integer("I"), line.integer("O")};
+    const std::int64_t bias = line.integer("bias", 1) * d.outputs;
+    const double flops = 2 * asDouble(d.batch * d.inputs * d.outputs);
+    const Operand x{"x", d.batch * d.inputs}, weight{"weight", d.outputs * d.inputs}, y{"y", d.batch * d.outputs};
+    return {{.inputs = {x, weight, {"bias", bias}},
+             .outputs = {y},
+             .makeKernel = [d](int threads) { return cpu::makeDense(d, threads); },
+             .reference = [d](Inputs in, Outputs out) { reference::dense(d, in, out); },
+             .flops = flops},
+            Function{.inputs = {x, weight, {"dy", y.elements}},
+                     .outputs = {{"dx", x.elements}, {"dweight", weight.elements}, {"dbias", d.outputs}},
+                     .makeKernel = [d](int threads) { return cpu::makeDenseBackward(d, threads); },
+                     .reference = [d](Inputs in, Outputs out) { reference::denseBackward(d, in, out); },
+                     .flops = 2 * flops,
+                     .outputsOptional = true}};
+}
+
+Problem conv2d(Case& line)
+{
+    const std::int64_t K = line.integer("K"), stride = line.integer("stride", 1), pad = line.integer("pad", 0);
+    const std::int64_t dilation = line.integer("dilation", 1);
+    const Conv2d c{.batch = line.integer("B"),
+                   .height = line.integer("H"),
+                   .width = line.integer("W"),
+                   .channels = line.integer("C"),
+                   .outputChannels = line.integer("O"),
+                   .kernelHeight = K,
+                   .kernelWidth = line.integer("KW", K),
+                   .groups = line.integer("groups", 1),
+                   .strideHeight = stride,
+                   .strideWidth = line.integer("strideW", stride),
+                   .padHeight = pad,
+                   .padWidth = line.integer("padW", pad),
+                   .dilationHeight = dilation,
+                   .dilationWidth = line.integer("dilationW", dilation)};
+    const std::int64_t bias = line.integer("bias", 1) * c.outputChannels;
+    const Operand x{"x", c.batch * c.height * c.width * c.channels};
+    const Operand weight{"weight", c.outputChannels * c.kernelHeight * c.kernelWidth * c.channels / c.groups};
+    const Operand y{"y", c.batch * c.outputHeight() * c.outputWidth() * c.outputChannels};
+    const double flops = 2 * asDouble(y.elements) * asDouble(weight.elements / c.outputChannels);
+    return {{.inputs = {x, weight, {"bias", bias}},
+             .outputs = {y},
+             .makeKernel = [c](int threads) { return cpu::makeConv2d(c, threads); },
+             .reference = [c](Inputs in, Outputs out) { reference::conv2d(c, in, out); },
+             .flops = flops},
+            Function{.inputs = {x, weight, {"dy", y.elements}},
+                     .outputs = {{"dx", x.elements}, {"dweight", weight.elements}, {"dbias", c.outputChannels}},
+                     .makeKernel = [c](int threads) { return cpu::makeConv2dBackward(c, threads); },
+                     .reference = [c](Inputs in, Outputs out) { reference::conv2dBackward(c, in, out); },
+                     .flops = 2 * flops,
+                     .outputsOptional = true}};
+}
+
+Pool2d readPool(Case& line)
+{
+    const std::int64_t K = line.integer("K"), stride = line.integer("stride", K), pad = line.integer("pad", 0);
+    return {.batch = line.integer("B"),
+            .height = line.integer("H"),
+            .width = line.integer("W"),
+            .channels = line.integer("C"),
+            .kernelHeight = K,
+            .kernelWidth = line.integer("KW", K),
+            .strideHeight = stride,
+            .strideWidth = line.integer("strideW", stride),
+            .padHeight = pad,
+            .padWidth = line.integer("padW", pad),
+            .countPadding = line.integer("countPadding", 1) != 0};
+}
+
+Problem maxPool2d(Case& line)
+{
+    const Pool2d p = readPool(line);
+    const Operand x{"x", p.batch * p.height * p.width * p.channels};
+    const Operand y{"y", p.batch * p.outputHeight() * p.outputWidth() * p.channels};
+    const double flops = asDouble(y.elements * p.kernelHeight * p.kernelWidth);
+    return {{.inputs = {x},
+             .outputs = {y},
+             .makeKernel = [p](int threads) { return cpu::makeMaxPool2d(p, threads); },
+             .reference = [p](Inputs in, Outputs out) { reference::maxPool2d(p, in, out); },
+             .flops = flops},
+            Function{.inputs = {x, {"dy", y.elements}},
+                     .outputs = {{"dx", x.elements}},
+                     .makeKernel = [p](int threads) { return cpu::makeMaxPool2dBackward(p, threads); },
+                     .reference = [p](Inputs in, Outputs out) { reference::maxPool2dBackward(p, in, out); },
+                     .flops = flops}};
+}
+
+Problem averagePool2d(Case& line)
+{
+    const Pool2d p = readPool(line);
+    const Operand x{"x", p.batch * p.height * p.width * p.channels};
+    const Operand y{"y", p.batch * p.outputHeight() * p.outputWidth() * p.channels};
+    const double flops = asDouble(y.elements * p.kernelHeight * p.kernelWidth);
+    return {{.inputs = {x},
+             .outputs = {y},
+             .makeKernel = [p](int threads) { return cpu::makeAveragePool2d(p, threads); },
+             .reference = [p](Inputs in, Outputs out) { reference::averagePool2d(p, in, out); },
+             .flops = flops},
+            Function{.inputs = {{"dy", y.elements}},
+                     .outputs = {{"dx", x.elements}},
+                     .makeKernel = [p](int threads) { return cpu::makeAveragePool2dBackward(p, threads); },
+                     .reference = [p](Inputs in, Outputs out) { reference::averagePool2dBackward(p, in, out); },
+                     .flops = flops}};
+}
+
+Problem batchNorm(Case& line)
+{
+    const BatchNorm n{.rows = line.integer("R"),
+                      .channels = line.integer("C"),
+                      .momentum = line.number("momentum", 0.1),
+                      .training = line.integer("training", 1) != 0};
+    const std::int64_t C = n.channels;
+    const Operand x{"x", n.rows * C}, weight{"weight", C, Operand::Content::Positive};
+    Problem problem{
+        {.inputs = {x, weight, {"bias", C}, {"runningMean", C}, {"runningVariance", C, Operand::Content::Positive}},
+         .outputs = {{"y", x.elements}},
+         .makeKernel = [n](int threads) { return cpu::makeBatchNorm(n, threads); },
+         .reference = [n](Inputs in, Outputs out) { reference::batchNorm(n, in, out); },
+         .flops = asDouble(2 * x.elements)}};
+    if (!n.training) {
+        problem.forward.aliases = {{0, 0}};
+        return problem;
+    }
+    for (const char* name : {"mean", "rstd", "newMean", "newVariance"}) problem.forward.outputs.push_back({name, C});
+    problem.forward.aliases = {{3, 3}, {4, 4}};
+    problem.forward.flops = asDouble(5 * x.elements);
+    problem.backward = Function{.inputs = {x, weight, {"mean", C}, {"rstd", C}, {"dy", x.elements}},
+                                .outputs = {{"dx", x.elements}, {"dweight", C}, {"dbias", C}},
+                                .makeKernel = [n](int threads) { return cpu::makeBatchNormBackward(n, threads); },
+                                .reference = [n](Inputs in, Outputs out) { reference::batchNormBackward(n, in, out); },
+                                .flops = asDouble(9 * x.elements),
+                                .aliases = {{0, 4}},
+                                .outputsOptional = true};
+    return problem;
+}
+
+template <Nonlinearity kind> Problem activation(Case& line)
+{
+    const Activation a{kind, line.integer("N")};
+    const bool fromOutput = gradientFromOutput(kind);
+    Problem problem{{.inputs = {{"x", a.elements}},
+                     .outputs = {{"y", a.elements}},
+                     .makeKernel = [a](int threads) { return cpu::makeActivation(a, threads); },
+                     .reference = [a](Inputs in, Outputs out) { reference::activation(a, in, out); },
+                     .flops = asDouble(a.elements)},
+                    Function{.inputs = {{fromOutput ? "y" : "x", a.elements}, {"dy", a.elements}},
+                             .outputs = {{"dx", a.elements}},
+                             .makeKernel = [a](int threads) { return cpu::makeActivationBackward(a, threads); },
+                             .reference = [a](Inputs in, Outputs out) { reference::activationBackward(a, in, out); },
+                             .flops = asDouble(a.elements),
+                             .aliases = {{0, 1}}}};
+    if (fromOutput) problem.forward.aliases = {{0, 0}};
+    return problem;
+}
+
+Problem dropout(Case& line)
+{
+    const Dropout d{line.integer("N"), line.number("p", 0.5), streamOf("dropout/test")};
+    Function forward{.inputs = {{"x", d.elements}},
+                     .outputs = {{"y", d.elements}},
+                     .makeKernel = [d](int threads) { return cpu::makeDropout(d, threads); },
+                     .reference = [d](Inputs in, Outputs out) { reference::dropout(d, kSeed, kStep, in, out); },
+                     .flops = asDouble(d.elements),
+                     .aliases = {{0, 0}}};
+    Function backward = forward;
+    backward.inputs = {{"dy", d.elements}};
+    backward.outputs = {{"dx", d.elements}};
+    return {std::move(forward), std::move(backward)};
+}
+
+Problem add(Case& line)
+{
+    const Add a{line.integer("N")};
+    return {{.inputs = {{"a", a.elements}, {"b", a.elements}},
+             .outputs = {{"y", a.elements}},
+             .makeKernel = [a](int threads) { return cpu::makeAdd(a, threads); },
+             .reference = [a](Inputs in, Outputs out) { reference::add(a, in, out); },
+             .flops = asDouble(a.elements),
+             .aliases = {{0, 0}, {0, 1}}}};
+}
+
+Problem softmax(Case& line)
+{
+    const Softmax s{line.integer("R"), line.integer("C")};
+    const std::int64_t elements = s.rows * s.columns;
+    return {{.inputs = {{"x", elements}},
+             .outputs = {{"y", elements}},
+             .makeKernel = [s](int threads) { return cpu::makeSoftmax(s, threads); },
+             .reference = [s](Inputs in, Outputs out) { reference::softmax(s, in, out); },
+             .flops = asDouble(5 * elements),
+             .aliases = {{0, 0}}},
+            Function{.inputs = {{"y", elements}, {"dy", elements}},
+                     .outputs = {{"dx", elements}},
+                     .makeKernel = [s](int threads) { return cpu::makeSoftmaxBackward(s, threads); },
+                     .reference = [s](Inputs in, Outputs out) { reference::softmaxBackward(s, in, out); },
+                     .flops = asDouble(4 * elements),
+                     .aliases = {{0, 1}}}};
+}
+
+Problem crossEntropy(Case& line)
+{
+    const CrossEntropy e{line.integer("B"), line.integer("C")};
+    const std::int64_t elements = e.rows * e.classes;
+    return {{.inputs = {{"x", elements}, {"label", e.rows, Operand::Content::Label, e.classes}},
+             .outputs = {{"loss", 1}, {"correct", 1}, {"dx", elements}},
+             .makeKernel = [e](int threads) { return cpu::makeCrossEntropy(e, threads); },
+             .reference = [e](Inputs in, Outputs out) { reference::crossEntropy(e, in, out); },
+             .flops = asDouble(6 * elements),
+             .aliases = {{2, 0}},
+             .outputsOptional = true}};
+}
+
+Problem meanSquaredError(Case& line)
+{
+    const MeanSquaredError m{line.integer("N")};
+    return {{.inputs = {{"x", m.elements}, {"target", m.elements}},
+             .outputs = {{"loss", 1}, {"dx", m.elements}},
+             .makeKernel = [m](int threads) { return cpu::makeMeanSquaredError(m, threads); },
+             .reference = [m](Inputs in, Outputs out) { reference::meanSquaredError(m, in, out); },
+             .flops = asDouble(4 * m.elements),
+             .aliases = {{1, 0}},
+             .outputsOptional = true}};
+}
+
+/// Optimisers update in place: a kernel around one first brings its state from the inputs to the outputs.
+void copyUnlessSame(const float* from, float* to, std::size_t count)
+{
+    if (from != to) std::copy_n(from, count, to);
+}
+
+Problem sgd(Case& line)
+{
+    const std::int64_t N = line.integer("N");
+    const Sgd options{line.number("lr", 0.1), line.number("momentum", 0), line.number("decay", 0)};
+    const auto run = [options, N](int threads) {
+        return cpu::makeKernel([=](const cpu::Arguments& a) {
+            const auto count = static_cast<std::size_t>(N);
+            copyUnlessSame(a.input(0), a.output(0), count);
+            copyUnlessSame(a.input(2), a.output(1), count);
+            const Segment all{0, count, true};
+            cpu::sgd(options, {&all, 1}, {a.output(0), count}, {a.input(1), count}, {a.output(1), count}, threads);
+        });
+    };
+    return {{.inputs = {{"weights", N}, {"gradients", N}, {"velocity", N}},
+             .outputs = {{"newWeights", N}, {"newVelocity", N}},
+             .makeKernel = run,
+             .reference = [options](Inputs in, Outputs out) { reference::sgd(options, in, out); },
+             .flops = asDouble(6 * N),
+             .aliases = {{0, 0}, {1, 2}}}};
+}
+
+Problem adam(Case& line)
+{
+    const std::int64_t N = line.integer("N");
+    const Adam options{.learningRate = line.number("lr", 0.01),
+                       .weightDecay = line.number("decay", 0),
+                       .decoupled = line.integer("decoupled", 0) != 0,
+                       .step = line.integer("step", 1)};
+    const auto run = [options, N](int threads) {
+        return cpu::makeKernel([=](const cpu::Arguments& a) {
+            const auto count = static_cast<std::size_t>(N);
+            copyUnlessSame(a.input(0), a.output(0), count);
+            copyUnlessSame(a.input(2), a.output(1), count);
+            copyUnlessSame(a.input(3), a.output(2), count);
+            const Segment all{0, count, true};
+            cpu::adam(options, {&all, 1}, {a.output(0), count}, {a.input(1), count}, {a.output(1), count},
+                      {a.output(2), count}, threads);
+        });
+    };
+    return {{.inputs = {{"weights", N}, {"gradients", N}, {"first", N}, {"second", N, Operand::Content::Positive}},
+             .outputs = {{"newWeights", N}, {"newFirst", N}, {"newSecond", N}},
+             .makeKernel = run,
+             .reference = [options](Inputs in, Outputs out) { reference::adam(options, in, out); },
+             .flops = asDouble(13 * N),
+             .aliases = {{0, 0}, {1, 2}, {2, 3}}}};
+}
+
+constexpr OperationRow kOperations[] = {
+    {"dense", dense},
+    {"conv2d", conv2d},
+    {"max_pool2d", maxPool2d},
+    {"average_pool2d", averagePool2d},
+    {"batch_norm", batchNorm},
+    {"relu", activation<Nonlinearity::Relu>},
+    {"gelu_exact", activation<Nonlinearity::GeluExact>},
+    {"gelu_tanh", activation<Nonlinearity::GeluTanh>},
+    {"tanh", activation<Nonlinearity::Tanh>},
+    {"sigmoid", activation<Nonlinearity::Sigmoid>},
+    {"dropout", dropout},
+    {"add", add},
+    {"softmax", softmax},
+    {"cross_entropy", crossEntropy},
+    {"mse", meanSquaredError},
+    {"sgd", sgd},
+    {"adam", adam},
+};
+
+} // namespace
+
+Result<Problem> buildProblem(Case line)
+{
+    const auto* row = std::ranges::find(kOperations, line.operation(), &OperationRow::name);
+    if (row == std::end(kOperations))
+        return makeError(Code::NotFound, str("There is no operation \"", line.operation(), "\"."));
+    Problem problem = row->build(line);
+    if (const std::string text = line.problem(); !text.empty()) return makeError(Code::InvalidFormat, text);
+    return problem;
+}
+
+} // namespace millrace::test
