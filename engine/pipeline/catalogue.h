@@ -77,7 +77,8 @@ public:
     static Catalogue create();
 
     const NodeSpec* find(std::string_view type) const;
-    const std::vector<NodeSpec>& all() const { return m_specs; }
+    const std::vector<NodeSpec>& all() const& { return m_specs; }
+    void all() const&& = delete; // its specifications would die with it
     std::vector<std::string> typeNames() const;
 
 private:

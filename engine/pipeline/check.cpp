@@ -301,6 +301,7 @@ private:
         options.schema = schema;
         options.prefix = node.id + "/";
         options.unusedToo = true;
+        options.classesAreSample = schema && schema->rows < 0;
         const LayerBuild build = buildLayers(*layers, m_catalogue, options, problems);
         const bool ok = std::none_of(problems.begin(), problems.end(),
                                      [](const Problem& each) { return each.severity == Severity::Error; });

@@ -81,16 +81,19 @@ private:
     void markUsed()
     {
         const auto& order = m_result.structure.order.nodes;
-        bool anyOutput = false;
+        bool outputLinked = false;
         for (auto at = order.rbegin(); at != order.rend(); ++at) {
             const NodeSpec* spec = m_result.structure.specs[*at];
             if (!spec) continue;
-            if (spec->type == "layer.output") m_result.used[*at] = anyOutput = true;
+            if (spec->type == "layer.output") {
+                m_result.used[*at] = true;
+                outputLinked = outputLinked || source(*at, "in").has_value();
+            }
             if (!m_result.used[*at]) continue;
             for (const PortSpec& input : spec->inputs)
                 if (const auto from = source(*at, input.id)) m_result.used[*from] = true;
         }
-        if (!anyOutput) return;
+        if (!outputLinked) return; // while it is being drawn, everything would lead nowhere
         for (std::size_t i = 0; i < m_layers.nodes.size(); ++i) {
             if (m_result.used[i] || !m_result.structure.specs[i]) continue;
             m_problems.push_back(warningAtNode(
@@ -150,7 +153,7 @@ private:
     {
         m_result.graph.ports()["output"] = tensor;
         const Shape& shape = m_result.graph.tensor(tensor).shape;
-        if (m_answers == 0 || (shape.rank() == 2 && shape[1] == m_answers)) return;
+        if (m_answers == 0 || (shape.rank() == 2 && (shape[1] == m_answers || m_options.classesAreSample))) return;
         const std::string wanted = m_options.schema->target == TargetKind::Classes
                                        ? str("one for each of ", m_answers, " classes")
                                        : std::string("one number");

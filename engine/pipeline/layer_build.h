@@ -27,8 +27,9 @@ struct LayerBuildOptions
 {
     const RowsSchema* schema = nullptr; ///< null: shapes are not known, only the structure is looked at
     std::int64_t batch = 1;
-    bool unusedToo = false; ///< builds what leads to no output as well, for its shapes
-    std::string prefix;     ///< before layer ids in problems
+    bool unusedToo = false;        ///< builds what leads to no output as well, for its shapes
+    bool classesAreSample = false; ///< the file was not read to its end: it may hold more classes than the schema says
+    std::string prefix;            ///< before layer ids in problems
 };
 
 /// Builds as much as can be built and reports all problems found on the way.

@@ -18,7 +18,7 @@ struct Edge
     std::size_t from, to, link;
 };
 
-std::vector<Edge> edgesOf(const Document& document)
+std::vector<Edge> edgesOf(const Document& document, const std::vector<bool>* counted)
 {
     std::unordered_map<std::string_view, std::size_t> indices;
     for (std::size_t i = 0; i < document.nodes.size(); ++i) indices.emplace(document.nodes[i].id, i);
@@ -26,6 +26,7 @@ std::vector<Edge> edgesOf(const Document& document)
     for (std::size_t i = 0; i < document.links.size(); ++i) {
         const auto from = indices.find(document.links[i].from.node);
         const auto to = indices.find(document.links[i].to.node);
+        if (counted && !(*counted)[i]) continue;
         if (from != indices.end() && to != indices.end()) edges.push_back({from->second, to->second, i});
     }
     return edges;
@@ -81,10 +82,10 @@ std::optional<Cycle> findCycle(std::size_t nodes, const std::vector<Edge>& edges
 }
 } // namespace
 
-Order orderOf(const Document& document)
+Order orderOf(const Document& document, const std::vector<bool>* counted)
 {
     const std::size_t count = document.nodes.size();
-    std::vector<Edge> edges = edgesOf(document);
+    std::vector<Edge> edges = edgesOf(document, counted);
     Order order;
     for (;;) {
         order.nodes = ready(count, edges);

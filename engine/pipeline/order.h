@@ -19,8 +19,9 @@ struct Order
     std::vector<Cycle> cycles;
 };
 
-/// Every node after those that feed it, ties by position in the file. Links to nodes that are not there do not count.
-Order orderOf(const Document& document);
+/// Every node after those that feed it, ties by position in the file. Links to nodes that are not there do not count,
+/// nor those that `counted`, by link, leaves out.
+Order orderOf(const Document& document, const std::vector<bool>* counted = nullptr);
 
 /// "conv1 → relu1 → conv1".
 std::string describe(const Cycle& cycle, const Document& document);

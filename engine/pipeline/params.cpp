@@ -22,7 +22,7 @@ std::string shown(const Json& value)
 // Numbers as people read them, but exact and without losing a fraction.
 std::string number(double value)
 {
-    if (std::trunc(value) == value && std::abs(value) < 1e15 && std::abs(value) >= 1000)
+    if (std::trunc(value) == value && std::abs(value) < 1e16 && std::abs(value) >= 1000)
         return formatCount(static_cast<std::int64_t>(value));
     return str(value);
 }
@@ -56,7 +56,7 @@ std::string expectation(const ParamSpec& spec)
     case ParamKind::Path:
         return "the path of a file";
     case ParamKind::IntegerList:
-        return str("a list of at most ", kListLength, " whole numbers", range(spec), ", such as [128, 64]");
+        return str("a list of at most ", kListLength, " whole numbers", range(spec), "");
     case ParamKind::Layers:
         return "a graph of layers with \"nodes\" and \"links\"";
     }

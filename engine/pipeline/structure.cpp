@@ -85,7 +85,7 @@ public:
         m_result.linkValid.assign(m_document.links.size(), false);
         for (std::size_t i = 0; i < m_document.links.size(); ++i) checkLink(i);
         checkRequiredInputs();
-        m_result.order = orderOf(m_document);
+        m_result.order = orderOf(m_document, &m_result.linkValid);
         for (const Cycle& cycle : m_result.order.cycles) reportCycle(cycle);
         return std::move(m_result);
     }
