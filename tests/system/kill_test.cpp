@@ -41,7 +41,8 @@ storage::TrackingDatabase openDatabase(const Home& home)
 Series allSeries(storage::TrackingDatabase& database, const std::string& run)
 {
     Series all;
-    for (const auto& info : *database.seriesNames(run)) all[info.name] = *database.series(run, info.name);
+    const auto names = database.seriesNames(run);
+    for (const auto& info : *names) all[info.name] = *database.series(run, info.name);
     return all;
 }
 
