@@ -15,9 +15,17 @@ constexpr std::size_t kSampleRecords = 200;
 constexpr std::uint64_t kSampleBytes = 1u << 20;
 constexpr std::size_t kSampleMinimum = 2;
 
+/// Whether an unquoted cell reads like one value: it holds none of the other separators and no quote. A comma is part
+/// of many a text.
+bool looksWhole(std::string_view cell)
+{
+    return cell.find_first_of(";\t|\"") == std::string_view::npos;
+}
+
 struct Attempt
 {
     SampleRecords records;
+    std::size_t cells = 0, whole = 0; ///< whole: see looksWhole
     long firstLine = 1;
     std::optional<Error> problem; ///< what ended the reading early
 };
@@ -37,33 +45,24 @@ Result<Attempt> attempt(const OpenBytes& text, char separator, const std::string
         if (!*found) break;
         if (result.records.empty()) result.firstLine = source.line();
         result.records.emplace_back(source.cells().begin(), source.cells().end());
+        result.cells += source.cells().size();
+        for (std::size_t i = 0; i < source.cells().size(); ++i)
+            if (source.isQuoted(i) || looksWhole(source.cells()[i])) ++result.whole;
     }
     return result;
 }
 
-/// Whether the cell reads like one value: it holds none of the other separators. A comma is part of many a text.
-bool looksWhole(std::string_view cell)
-{
-    return cell.find_first_of(";\t|") == std::string_view::npos;
-}
-
 /// The share of records with the most frequent number of cells, times the share of cells that look whole; 0 where that
 /// number is 1.
-double score(const SampleRecords& records)
+double score(const Attempt& attempt)
 {
     std::map<std::size_t, std::size_t> frequency;
-    std::size_t cells = 0, whole = 0;
-    for (const auto& record : records) {
-        ++frequency[record.size()];
-        cells += record.size();
-        whole += static_cast<std::size_t>(std::count_if(record.begin(), record.end(), looksWhole));
-    }
-    if (records.empty()) return 0;
+    for (const auto& record : attempt.records) ++frequency[record.size()];
     const auto most = std::max_element(frequency.begin(), frequency.end(),
                                        [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (most->first < 2) return 0;
-    return static_cast<double>(most->second) / static_cast<double>(records.size()) * static_cast<double>(whole) /
-           static_cast<double>(cells);
+    if (most == frequency.end() || most->first < 2) return 0;
+    return static_cast<double>(most->second) / static_cast<double>(attempt.records.size()) *
+           static_cast<double>(attempt.whole) / static_cast<double>(attempt.cells);
 }
 
 /// Evidence of one column for (above 0) or against (below 0) the first cell being its name.
@@ -78,7 +77,8 @@ int headerVote(const SampleRecords& records, std::size_t column)
         comesAgain = comesAgain || records[row][column] == first;
     }
     if (isMissing(first) || numbers + texts == 0) return 0;
-    if (texts == 0) return parseNumber(first) ? -2 : 2;
+    // numbers may be names (years), but a text among numbers is rarely a value
+    if (texts == 0) return parseNumber(first) ? -2 : 3;
     return comesAgain || parseNumber(first) ? -1 : 0;
 }
 } // namespace
@@ -102,16 +102,14 @@ Result<CsvSample> sampleCsv(const OpenBytes& text, char wanted, const std::strin
     for (const char separator : kSeparators) {
         if (wanted != 0 && separator != wanted) continue;
         MR_TRY(Attempt tried, attempt(text, separator, fileName));
-        if (tried.records.empty() && tried.problem) {
-            if (!problem) problem = std::move(tried.problem);
-            continue;
-        }
-        if (const double its = score(tried.records); its > bestScore) {
+        if (tried.problem && !problem) problem = tried.problem;
+        if (tried.records.empty() && tried.problem) continue;
+        if (const double its = score(tried); its > bestScore) {
             bestScore = its;
             best = {separator, std::move(tried.records), tried.firstLine};
         }
     }
-    if (bestScore < 0 && problem) return *std::move(problem);
+    if (bestScore <= 0 && problem) return *std::move(problem);
     return best;
 }
 

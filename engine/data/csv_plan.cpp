@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <unistd.h>
 
 namespace millrace::data {
@@ -28,11 +29,22 @@ std::string shortList(const std::vector<std::string>& names)
 }
 
 /// Whether a column's texts are few enough to be categories: not (nearly) one for each row.
-bool isFew(const ColumnFacts& column, std::size_t limit)
+bool isFew(const ColumnFacts& column, std::size_t distinct, std::size_t limit)
 {
-    const auto distinct = column.values.size();
     return !column.tooManyValues && distinct <= limit &&
            static_cast<std::int64_t>(distinct) <= std::max<std::int64_t>(2, column.present() / 2);
+}
+bool isFew(const ColumnFacts& column, std::size_t limit)
+{
+    return isFew(column, column.values.size(), limit);
+}
+
+/// The different values of a column of numbers: "3" and "3.0" are one.
+std::set<double> differentNumbers(const ColumnFacts& column)
+{
+    std::set<double> numbers;
+    for (const auto& [value, count] : column.values) numbers.insert(parseNumber(value).value_or(0) + 0.0); // not -0
+    return numbers;
 }
 
 /// For a column of numbers with something in between that is none.
@@ -53,14 +65,15 @@ Status checkNumbers(const ColumnFacts& column, const std::string& fileName)
 }
 
 /// A first column that only numbers the rows says nothing about them, and gives the answer away where they are sorted.
-bool isRowNumber(const ColumnFacts& column, std::size_t index)
+bool isRowNumber(const ColumnFacts& column, std::size_t index, bool hasName)
 {
     constexpr std::array<std::string_view, 9> kNames{"id", "index", "row", "no", "no.", "nr", "nr.", "#", "unnamed: 0"};
     std::string name = column.name;
     std::transform(name.begin(), name.end(), name.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    // "column 1" is what a header's empty first cell becomes
     const bool named = name == "column 1" || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
-    return index == 0 && named && column.countsRows && column.numbers > 2;
+    return index == 0 && hasName && named && column.countsRows && column.numbers > 2;
 }
 
 class Planner
@@ -113,7 +126,7 @@ private:
             m_ignored.push_back(inQuotes(column.name));
         } else if (column.present() == 0) {
             m_empty.push_back(inQuotes(column.name));
-        } else if (isRowNumber(column, index)) {
+        } else if (isRowNumber(column, index, m_scan.header)) {
             m_notes.push_back(str("Column ", inQuotes(column.name), " only counts the rows and is left out."));
         } else {
             MR_CHECK(checkNumbers(column, m_fileName));
@@ -155,7 +168,8 @@ private:
         if (target.present() == 0)
             return atColumn(Code::InvalidArgument, str("The target column ", inQuotes(target.name), " has no values."));
         MR_CHECK(checkNumbers(target, m_fileName));
-        const bool fewWholeNumbers = target.texts == 0 && target.allWhole && isFew(target, CsvLimits::kIntegerClasses);
+        const bool fewWholeNumbers = target.texts == 0 && target.allWhole &&
+                                     isFew(target, differentNumbers(target).size(), CsvLimits::kIntegerClasses);
         if (target.texts > 0 || fewWholeNumbers) return planClasses(target);
         m_schema.target = pipeline::TargetKind::Number;
         if (target.allEqual && m_scan.complete)
@@ -166,25 +180,22 @@ private:
 
     Status planClasses(const ColumnFacts& target)
     {
-        if (!isFew(target, CsvLimits::kClasses))
-            return makeError(Code::InvalidArgument, str("The target column ", inQuotes(target.name),
-                                                        " holds too many different texts for classes, such as ",
-                                                        inQuotes(target.firstText->text), "."))
-                .atFile(m_fileName, target.firstText->line, target.firstText->column)
-                .advise("Choose another target column.");
         m_schema.target = pipeline::TargetKind::Classes;
         if (target.texts == 0) {
-            // "3" and "3.0" are one class
-            std::map<double, std::string> names;
-            for (const auto& [value, count] : target.values)
-                names[*parseNumber(value)] = str(static_cast<std::int64_t>(*parseNumber(value)));
+            const std::set<double> numbers = differentNumbers(target);
+            for (const double number : numbers) m_schema.classes.push_back(str(number));
             for (const auto& [value, count] : target.values)
                 m_labels[value] =
-                    static_cast<std::int32_t>(std::distance(names.begin(), names.find(*parseNumber(value))));
-            for (const auto& [value, className] : names) m_schema.classes.push_back(className);
-            m_notes.push_back(str("Target ", inQuotes(target.name), " holds ", names.size(),
+                    static_cast<std::int32_t>(std::distance(numbers.begin(), numbers.find(*parseNumber(value))));
+            m_notes.push_back(str("Target ", inQuotes(target.name), " holds ", numbers.size(),
                                   " different whole numbers and is read as classes."));
         } else {
+            if (!isFew(target, CsvLimits::kClasses))
+                return makeError(Code::InvalidArgument, str("The target column ", inQuotes(target.name),
+                                                            " holds too many different texts for classes, such as ",
+                                                            inQuotes(target.firstText->text), "."))
+                    .atFile(m_fileName, target.firstText->line, target.firstText->column)
+                    .advise("Choose another target column.");
             for (const auto& [value, count] : target.values) {
                 m_labels[value] = static_cast<std::int32_t>(m_schema.classes.size());
                 m_schema.classes.push_back(value);

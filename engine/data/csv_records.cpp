@@ -55,7 +55,8 @@ Result<bool> CsvRecords::next()
 
 Error&& CsvRecords::locate(Error&& error, std::size_t cell) const
 {
-    const Position position = positionOf(cell < m_spans.size() ? m_spans[cell].begin : 0);
+    const Span& span = m_spans[cell];
+    const Position position = positionOf(span.quoted ? span.begin - 1 : span.begin);
     return std::move(error).atFile(m_fileName, position.line, position.column);
 }
 
@@ -149,7 +150,7 @@ Result<CsvRecords::Ending> CsvRecords::readQuoted()
         ++m_offset;
         doubled = true;
     }
-    Span span{begin, m_offset - 1};
+    Span span{begin, m_offset - 1, true};
     m_openQuote.reset();
     if (doubled) {
         span.unescaped = static_cast<std::ptrdiff_t>(m_unescaped.size());

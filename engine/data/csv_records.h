@@ -27,6 +27,7 @@ public:
 
     /// The record's cells without the spaces around them; valid until the next call of `next`.
     std::span<const std::string_view> cells() const { return m_cells; }
+    bool isQuoted(std::size_t cell) const { return m_spans[cell].quoted; }
     long line() const { return m_line; }
     /// Where the cell begins: line and column from 1, in characters.
     Error&& locate(Error&& error, std::size_t cell) const;
@@ -48,6 +49,7 @@ private:
     struct Span
     {
         std::size_t begin, end;
+        bool quoted = false;
         std::ptrdiff_t unescaped = -1; ///< index in m_unescaped, where doubled quotes had to be undone
     };
 

@@ -77,14 +77,14 @@ private:
 
     Status fromUtf16(std::string_view bytes)
     {
-        if (bytes.size() % 2 != 0) return bad("it ends in the middle of a UTF-16 character");
-        for (std::size_t i = 0; i < bytes.size(); i += 2) {
+        for (std::size_t i = 0; i + 1 < bytes.size(); i += 2) {
             const std::uint32_t first = static_cast<unsigned char>(bytes[i]);
             const std::uint32_t second = static_cast<unsigned char>(bytes[i + 1]);
             MR_CHECK(putUnit(m_encoding == Encoding::Utf16BigEndian ? first << 8 | second : second << 8 | first));
         }
-        // the chunk is full (and a high surrogate waits for the next) or the last
-        if (bytes.size() < kChunkBytes && m_high) return bad("it ends in the middle of a UTF-16 character");
+        // only the last chunk is not full; in any other the second half of a pair may follow
+        const bool cutOff = bytes.size() % 2 != 0 || m_high;
+        if (bytes.size() < kChunkBytes && cutOff) return bad("it ends in the middle of a UTF-16 character");
         return {};
     }
 
