@@ -47,7 +47,7 @@ KernelResult makeDenseBackward(const Dense& dense, int threads)
 {
     MR_CHECK(check(dense));
     return makeKernel([dense, threads](const Arguments& arguments) {
-        const auto [batch, inputs, outputs] = dense;
+        const std::int64_t batch = dense.batch, inputs = dense.inputs, outputs = dense.outputs;
         const float *x = arguments.input(0), *weight = arguments.input(1), *dy = arguments.input(2);
         if (float* dx = arguments.output(0))
             onednn::multiply(batch, inputs, outputs, {dy, outputs}, {weight, inputs}, false, dx, threads);

@@ -65,7 +65,7 @@ MR_VECTORISED void maxForward(const Pool2d& p, const float* x, float* y, std::in
                     for (std::int64_t v = w.left; v < w.right; ++v) {
                         const float* in = image + (h * p.width + v) * channels;
                         for (std::int64_t c = 0; c < channels; ++c)
-                            out[c] = (in[c] > out[c]) | (in[c] != in[c]) ? in[c] : out[c];
+                            out[c] = ((in[c] > out[c]) | (in[c] != in[c])) ? in[c] : out[c];
                     }
                 }
             }
