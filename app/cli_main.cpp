@@ -1,7 +1,9 @@
 // millrace: the command. With no verb it becomes the window.
 #include "app/cli/verb.h"
+#include "kernels/base/text.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdio>
@@ -10,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unistd.h>
+#include <vector>
 
 namespace {
 
@@ -26,6 +29,21 @@ int openWindow(char** argv)
                  "millrace: cannot open the window (%s): %s. The command line works without it; see millrace --help.\n",
                  window.c_str(), std::strerror(errno));
     return millrace::cli::Failed;
+}
+
+std::vector<std::string> verbsOf(const CLI::App& command)
+{
+    std::vector<std::string> verbs;
+    for (const CLI::App* verb : command.get_subcommands([](const CLI::App*) { return true; }))
+        verbs.push_back(verb->get_name());
+    return verbs;
+}
+
+int unknownVerb(std::string_view name, const std::vector<std::string>& verbs)
+{
+    std::fprintf(stderr, "millrace: There is no verb \"%s\". %s See millrace --help.\n",
+                 millrace::printable(name).c_str(), millrace::didYouMean(name, verbs).c_str());
+    return millrace::cli::WrongUsage;
 }
 
 bool isPipelineFile(std::string_view argument)
@@ -49,6 +67,9 @@ try {
     millrace::cli::addNodes(command, outcome);
     millrace::cli::addRuns(command, outcome);
     millrace::cli::addModels(command, outcome);
+    const std::vector<std::string> verbs = verbsOf(command);
+    if (argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end())
+        return unknownVerb(argv[1], verbs);
     try {
         command.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -42,20 +42,23 @@ private:
 } // namespace
 
 Status follow(Record& record, const std::string& id, cluster::LocalTarget* target,
-              const std::function<void(const protocol::Event&)>& onEvent)
+              const std::function<void(const protocol::Event&)>& onEvent, std::int64_t afterSeq)
 {
     const InterruptCounter interrupts;
-    bool stopAsked = false;
+    bool stopAsked = false, runnerEnded = false;
     for (;;) {
         if (target != nullptr)
-            for (const cluster::EndedRunner& ended : target->ended())
+            for (const cluster::EndedRunner& ended : target->ended()) {
                 record.follower->noteExit(ended.run, ended.status);
+                runnerEnded = runnerEnded || ended.run == id;
+            }
         MR_TRY(const storage::PollResult polled, record.follower->poll());
         for (const storage::RunEvents& news : polled.news)
             if (news.run == id)
                 for (const protocol::Event& event : news.events) onEvent(event);
         MR_TRY(const storage::Run run, record.database->run(id));
-        if (protocol::isTerminal(run.state) && !polled.more) return {};
+        const bool isNews = run.lastSeq > afterSeq || runnerEnded; // else it is the end that it is resumed from
+        if (protocol::isTerminal(run.state) && isNews && !polled.more) return {};
         if (interrupts.count() > 0 && !stopAsked) {
             stopAsked = true;
             std::fputs("\nStopping at the next step. Press Ctrl+C again to leave it to itself.\n", stderr);

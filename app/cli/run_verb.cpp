@@ -53,7 +53,13 @@ Result<protocol::Job> makeJob(const Options& options, Record& record, std::strin
     return job;
 }
 
-Result<std::string> start(const Options& options, Record& record, cluster::LocalTarget& target)
+struct Started
+{
+    std::string run;
+    std::int64_t afterSeq = -1; ///< the last event from before a resume
+};
+
+Result<Started> start(const Options& options, Record& record, cluster::LocalTarget& target)
 {
     if (!options.resume.empty()) {
         MR_TRY(const storage::Run run, record.database->run(options.resume));
@@ -62,14 +68,14 @@ Result<std::string> start(const Options& options, Record& record, cluster::Local
                              str("Run ", run.name, " has finished; there is nothing to resume."));
         record.follower->follow(run.id);
         MR_TRY(const cluster::LaunchedRun launched, target.resume(run.id));
-        return launched.job.run;
+        return Started{launched.job.run, run.lastSeq};
     }
     std::string pipelineName;
     MR_TRY(const protocol::Job job, makeJob(options, record, pipelineName));
     MR_TRY(const cluster::LaunchedRun launched, target.launch(job));
     MR_CHECK(record.database->createRun(storage::describe(launched.job, launched.folder.path)));
     if (!options.experiment.empty()) MR_CHECK(record.database->setExperiment(launched.job.run, options.experiment));
-    return launched.job.run;
+    return Started{launched.job.run};
 }
 
 void printResult(const nlohmann::json& result)
@@ -86,9 +92,11 @@ Result<int> execute(const Options& options)
 {
     MR_TRY(Record record, Record::open());
     cluster::LocalTarget target(record.home);
-    MR_TRY(const std::string run, start(options, record, target));
+    MR_TRY(const Started started, start(options, record, target));
+    const std::string& run = started.run;
     ProgressLines lines;
-    MR_CHECK(follow(record, run, &target, [&](const protocol::Event& event) { lines.show(event); }));
+    MR_CHECK(follow(
+        record, run, &target, [&](const protocol::Event& event) { lines.show(event); }, started.afterSeq));
     lines.finish();
     MR_TRY(const nlohmann::json result, resultOf(*record.database, run));
     if (const auto cause = result.find("cause"); cause != result.end())
