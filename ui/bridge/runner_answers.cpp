@@ -55,6 +55,11 @@ Result<ModelDescription> descriptionFrom(const json& object)
     MR_TRY(model.schema, pipeline::rowsSchemaFromJson(object["schema"]));
     const auto parameters = object.find("parameters");
     if (parameters != object.end() && parameters->is_number_integer()) model.parameters = parameters->get<qint64>();
+    const auto columns = object.find("columns");
+    if (columns == object.end() || !columns->is_array()) return model;
+    for (const auto& name : *columns) {
+        if (name.is_string()) model.columns << toQString(printable(name.get<std::string>()));
+    }
     return model;
 }
 

@@ -16,6 +16,7 @@ namespace millrace::ui {
 struct ModelDescription
 {
     pipeline::RowsSchema schema;
+    QStringList columns;    ///< of a raw row, for a table
     qint64 parameters = -1; ///< -1: not known
 };
 
