@@ -14,7 +14,7 @@ private slots:
     void mnistConvolutions();
 
 private:
-    Outcome trainMnist(const QByteArray& model, int epochs);
+    Outcome trainMnist(const QStringList& more);
 };
 
 namespace {
@@ -75,31 +75,37 @@ void DataTest::aTableOfNumbersIsRegressed()
     QVERIFY(metric(run, "test.r2") > 0.98);
 }
 
-Outcome DataTest::trainMnist(const QByteArray& model, int epochs)
+// The template as a user would take it: its own two files, nothing else but what `more` sets.
+Outcome DataTest::trainMnist(const QStringList& more)
 {
     const Home home;
-    const QByteArray data = sharedData().toUtf8();
-    return runPipeline(home, R"({"format": "millrace/1", "name": "MNIST", "nodes": [
-        {"id": "images", "type": "data.idx", "at": [0, 0], "params": {"images": ")" +
-                                 data + R"(/t10k-images-idx3-ubyte.gz",
-          "labels": ")" + data + R"(/t10k-labels-idx1-ubyte.gz"}},
-        {"id": "split", "type": "data.split", "at": [240, 0], "params": {"train": 0.8, "seed": 7}},
-        )" + model + R"(,
-        {"id": "fit", "type": "train.supervised", "at": [720, 0],
-         "params": {"epochs": )" +
-                                 QByteArray::number(epochs) +
-                                 R"(, "batch_size": 64, "learning_rate": 0.001, "schedule": "cosine"}},
-        {"id": "evaluate", "type": "evaluate.model", "at": [960, 0]}],
-      "links": [["images.rows", "split.rows"], ["split.train", "fit.train"], ["split.test", "fit.validation"],
-                ["net.model", "fit.model"], ["fit.model", "evaluate.model"], ["split.test", "evaluate.rows"]]})");
+    const QString data = sharedData();
+    QStringList arguments{QStringLiteral("run"),
+                          QStringLiteral(MILLRACE_SOURCE_DIR "/resources/templates/mnist.millrace"),
+                          QStringLiteral("--json")};
+    for (const QString& setting : QStringList{QStringLiteral("images.images=%1/t10k-images-idx3-ubyte.gz").arg(data),
+                                              QStringLiteral("images.labels=%1/t10k-labels-idx1-ubyte.gz").arg(data)} +
+                                      more)
+        arguments << QStringLiteral("--set") << setting;
+    return home.run(arguments, 300000);
 }
 
 void DataTest::mnistPerceptron()
 {
     if (sharedData().isEmpty()) QSKIP("MNIST's test images are not on this machine");
-    const Outcome run = trainMnist(
-        R"({"id": "net", "type": "model.mlp", "at": [240, 160], "params": {"hidden": [512, 256], "dropout": 0.2}})",
-        10);
+    const Home home;
+    const QByteArray data = sharedData().toUtf8();
+    const Outcome run = runPipeline(home, R"({"format": "millrace/1", "name": "MNIST", "nodes": [
+        {"id": "images", "type": "data.idx", "at": [0, 0], "params": {"images": ")" +
+                                              data + R"(/t10k-images-idx3-ubyte.gz",
+          "labels": ")" + data + R"(/t10k-labels-idx1-ubyte.gz"}},
+        {"id": "split", "type": "data.split", "at": [240, 0], "params": {"train": 0.8, "seed": 7}},
+        {"id": "net", "type": "model.mlp", "at": [240, 160], "params": {"hidden": [512, 256], "dropout": 0.2}},
+        {"id": "fit", "type": "train.supervised", "at": [720, 0],
+         "params": {"epochs": 15, "batch_size": 64, "learning_rate": 0.001, "schedule": "cosine"}},
+        {"id": "evaluate", "type": "evaluate.model", "at": [960, 0]}],
+      "links": [["images.rows", "split.rows"], ["split.train", "fit.train"], ["split.test", "fit.validation"],
+                ["net.model", "fit.model"], ["fit.model", "evaluate.model"], ["split.test", "evaluate.rows"]]})");
     QVERIFY2(run.status == 0, run.errors.constData());
     qInfo("MNIST MLP 512-256: accuracy %.4f in %.1f s (goals: 0.955, under 60 s)", metric(run, "test.accuracy"),
           run.json().value(QStringLiteral("seconds")).toDouble());
@@ -109,17 +115,7 @@ void DataTest::mnistPerceptron()
 void DataTest::mnistConvolutions()
 {
     if (sharedData().isEmpty()) QSKIP("MNIST's test images are not on this machine");
-    QFile file(QStringLiteral(MILLRACE_SOURCE_DIR "/resources/templates/mnist.millrace"));
-    QVERIFY(file.open(QIODevice::ReadOnly));
-    QByteArray net;
-    for (const auto& node : QJsonDocument::fromJson(file.readAll()).object().value(QStringLiteral("nodes")).toArray())
-        if (node.toObject().value(QStringLiteral("type")).toString() == QStringLiteral("model.layers")) {
-            QJsonObject object = node.toObject();
-            object[QStringLiteral("id")] = QStringLiteral("net");
-            net = QJsonDocument(object).toJson();
-        }
-    QVERIFY(!net.isEmpty());
-    const Outcome run = trainMnist(net, 5);
+    const Outcome run = trainMnist({});
     QVERIFY2(run.status == 0, run.errors.constData());
     qInfo("MNIST convolutions: accuracy %.4f in %.1f s (goals: 0.975, under 60 s)", metric(run, "test.accuracy"),
           run.json().value(QStringLiteral("seconds")).toDouble());
