@@ -11,6 +11,7 @@
 namespace millrace::data {
 
 namespace {
+constexpr std::size_t kFirstChunkBytes = 4u << 10; ///< enough for one row that is to be predicted
 constexpr std::size_t kChunkBytes = 256u << 10;
 
 bool isAscii(std::string_view text)
@@ -60,14 +61,11 @@ Error&& CsvRecords::locate(Error&& error, std::size_t cell) const
     return std::move(error).atFile(m_fileName, position.line, position.column);
 }
 
-/// The next byte without taking it; -1 at the end of the text or where the source failed.
-int CsvRecords::peek()
+int CsvRecords::peekAfterRefill()
 {
-    if (m_begin + m_offset == m_filled) {
-        if (auto filled = refill(); !filled) m_failure = std::move(filled).error();
-        if (m_begin + m_offset == m_filled) return -1;
-    }
-    return static_cast<unsigned char>(m_buffer[m_begin + m_offset]);
+    if (auto filled = refill(); !filled) m_failure = std::move(filled).error();
+    const std::size_t next = m_begin + m_offset;
+    return next < m_filled ? static_cast<unsigned char>(m_buffer[next]) : -1;
 }
 
 Status CsvRecords::refill()
@@ -84,7 +82,7 @@ Status CsvRecords::refill()
             return at(Code::TooLarge, str("The quote opened here is not closed within ", limit, "."), *m_openQuote);
         return at(Code::TooLarge, str("The line is longer than ", limit, ", which is the limit."), 0);
     }
-    m_buffer.resize(std::max(m_buffer.size(), m_filled + kChunkBytes));
+    m_buffer.resize(std::max(m_buffer.size(), m_filled + (m_buffer.empty() ? kFirstChunkBytes : kChunkBytes)));
     MR_TRY(const std::size_t count, m_read(m_buffer.data() + m_filled, m_buffer.size() - m_filled));
     m_sourceEnded = count == 0;
     m_filled += count;

@@ -53,7 +53,13 @@ private:
         std::ptrdiff_t unescaped = -1; ///< index in m_unescaped, where doubled quotes had to be undone
     };
 
-    int peek();
+    /// The next byte without taking it; -1 at the end of the text or where the source failed.
+    int peek()
+    {
+        const std::size_t next = m_begin + m_offset;
+        return next < m_filled ? static_cast<unsigned char>(m_buffer[next]) : peekAfterRefill();
+    }
+    int peekAfterRefill();
     Status refill();
     Result<bool> readRecord();
     Result<Ending> readCell();
