@@ -4,6 +4,7 @@
 #include "kernels/base/files.h"
 #include "kernels/base/text.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>

@@ -3,6 +3,7 @@
 #include "kernels/base/text.h"
 #include "kernels/base/units.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 #include <zlib.h>

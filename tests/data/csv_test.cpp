@@ -339,7 +339,8 @@ void CsvTest::readsTargets_data()
                                              << "";
     QTest::newRow("yes and no") << "yes no yes no no no"
                                 << "no yes";
-    QTest::newRow("minus zero, large") << "-0 0 1e30 1e30 0 -0" << "0 1e+30";
+    QTest::newRow("minus zero, large") << "-0 0 1e30 1e30 0 -0"
+                                       << "0 1e+30";
     QTest::newRow("mixed") << "1 a 1 a 2 2"
                            << "1 2 a";
 }
