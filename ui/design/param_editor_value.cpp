@@ -33,7 +33,7 @@ QString numberText(double value)
 
 QString boundText(double value)
 {
-    const bool whole = std::trunc(value) == value && std::abs(value) < 9e15;
+    const bool whole = std::trunc(value) == value && std::abs(value) < 1e16;
     QString text = whole ? toQt(formatCount(static_cast<std::int64_t>(value))) : numberText(value);
     if (text.startsWith(QLatin1Char('-'))) text[0] = QChar(0x2212);
     return text;

@@ -95,7 +95,7 @@ void NodePage::makeMore(const std::vector<const pipeline::ParamSpec*>& specs, bo
 {
     m_moreButton = makeButton(tr("More"), ButtonKind::Flat);
     m_moreButton->setObjectName(QStringLiteral("more"));
-    m_moreButton->setProperty("size", QStringLiteral("small"));
+    m_moreButton->setStyleSheet(QStringLiteral("padding: 0 6px 0 0;")); // the arrow stands where labels begin
     m_moreButton->setToolTip(tr("Parameters that are seldom changed"));
     static_cast<QVBoxLayout*>(layout())->addWidget(m_moreButton, 0, Qt::AlignLeft);
     m_more = new QWidget;
@@ -210,7 +210,7 @@ void NodePage::refreshUnknown(const pipeline::Node& shownNode)
     for (const auto& [key, value] : shownNode.params.items())
         if (!m_spec || !m_spec->param(key)) kept.emplace_back(shown(key), shown(fieldText(value).toStdString()));
     m_unknownSection->setVisible(!kept.empty());
-    m_unknown->showFacts(kept);
+    m_unknown->showFacts(kept, Role::Muted);
 }
 
 ParamEditor* NodePage::editor(const std::string& parameter) const

@@ -30,7 +30,7 @@ void NoteList::clear()
     }
 }
 
-void NoteList::showFacts(const std::vector<std::pair<QString, QString>>& facts)
+void NoteList::showFacts(const std::vector<std::pair<QString, QString>>& facts, Role role)
 {
     setVisible(!facts.empty());
     if (facts == m_facts) return;
@@ -43,7 +43,7 @@ void NoteList::showFacts(const std::vector<std::pair<QString, QString>>& facts)
         layout->setContentsMargins(0, 0, 0, 0);
         layout->setSpacing(8);
         auto* whatLabel = new Label(what, TextStyle::Caption, Role::Muted);
-        auto* valueLabel = new Label(value, TextStyle::Caption);
+        auto* valueLabel = new Label(value, TextStyle::Caption, role);
         whatLabel->setElided(true);
         valueLabel->setElided(true);
         valueLabel->setAlignment(Qt::AlignRight | Qt::AlignVCenter);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ui/document/pipeline_document.h"
+#include "ui/theme/theme.h"
 
 #include <QString>
 #include <QWidget>
@@ -35,7 +36,7 @@ public:
     explicit NoteList(QWidget* parent = nullptr);
 
     /// "Digits    1,797 rows · 10 classes"
-    void showFacts(const std::vector<std::pair<QString, QString>>& facts);
+    void showFacts(const std::vector<std::pair<QString, QString>>& facts, Role value = Role::Text);
     /// Each with its sign; `where` of a line stands before its text. Hidden where there is none.
     void showProblems(const std::vector<std::pair<QString, ProblemLine>>& problems);
     int count() const { return m_count; }
