@@ -16,10 +16,12 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDir>
+#include <QDrag>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QLineEdit>
 #include <QMimeData>
+#include <QMouseEvent>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTemporaryDir>
@@ -274,6 +276,19 @@ void PanelsTest::dragCarriesTheType()
     QVERIFY(!(view->model()->index(0, 0).flags() & Qt::ItemIsDragEnabled));
     const std::unique_ptr<QMimeData> mime(view->model()->mimeData({csv}));
     QCOMPARE(mime->data(u"application/x-millrace-node-type"_s), QByteArray("data.csv"));
+
+    // the offscreen platform ends a drag at once; its QDrag lives until the event loop runs
+    const QPoint at = view->visualRect(csv).center();
+    QTest::mousePress(view->viewport(), Qt::LeftButton, {}, at);
+    for (const int moved : {4, 60}) { // QTest's own moves have no button pressed
+        const QPointF to = at + QPoint(moved, 0);
+        QMouseEvent move(QEvent::MouseMove, to, view->viewport()->mapToGlobal(to), Qt::NoButton, Qt::LeftButton, {});
+        QCoreApplication::sendEvent(view->viewport(), &move);
+    }
+    const auto* drag = view->findChild<QDrag*>();
+    QVERIFY(drag);
+    QCOMPARE(drag->mimeData()->data(kNodeTypeMime), QByteArray("data.csv"));
+    QVERIFY(!drag->pixmap().isNull());
 }
 
 void PanelsTest::valuesReadAndWrite_data()
