@@ -5,6 +5,8 @@
 
 #include <QCoreApplication>
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 namespace millrace::ui {
 
@@ -24,7 +26,16 @@ QString shown(const std::string& text)
 
 QString shortNumber(double value)
 {
-    return toQString(significant(value, 4));
+    return toQString(significant(value, 3));
+}
+
+// 0.0005, not 5e-04; only what would be long stays with its exponent
+QString plainNumber(double value)
+{
+    if (value != 0 && (std::abs(value) < 1e-6 || std::abs(value) >= 1e9)) return toQString(str(value));
+    char buffer[64];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed).ptr;
+    return QString::fromLatin1(buffer, end - buffer);
 }
 
 QString progressWords(const protocol::Progress& progress)
@@ -60,7 +71,7 @@ QString factWords(const nlohmann::json& facts)
 QString parameterText(const nlohmann::json& value)
 {
     if (value.is_string()) return shown(value.get<std::string>());
-    if (value.is_number_float()) return toQString(str(value.get<double>()));
+    if (value.is_number_float()) return plainNumber(value.get<double>());
     if (value.is_object() && value.contains("nodes") && value["nodes"].is_array()) {
         const QString hash =
             toQString(sha256(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)).substr(0, 6));

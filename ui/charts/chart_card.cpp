@@ -32,7 +32,8 @@ void ChartCard::makeToggles()
 {
     const auto small = [this] {
         auto* button = makeButton({}, ButtonKind::Flat);
-        button->setProperty("size", QStringLiteral("small"));
+        button->setProperty("small", true);
+        button->setProperty("muted", true);
         addAction(button);
         return button;
     };

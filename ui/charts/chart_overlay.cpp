@@ -70,7 +70,10 @@ void ChartOverlay::paintBox(QPainter& painter, double atX)
     const int width = std::max(smallSize.horizontalAdvance(head), 14 + nameWidth + 12 + valueWidth) + 2 * kPad;
     const int height = static_cast<int>(readings.size() + 1) * kRow + 2 * kPad - 4;
     const double left = atX + 12 + width <= plot.right() ? atX + 12 : std::max(2.0, atX - 12 - width);
-    const QRectF box(left, std::max(0, plot.top() + 4), width, height);
+    double middle = 0;
+    for (const Reading& reading : readings) middle += m_chart.m_plot->yAxis->coordToPixel(reading.y) / static_cast<double>(readings.size());
+    const bool below = middle < plot.center().y();
+    const QRectF box(left, below ? plot.bottom() - 4 - height : plot.top() + 4, width, height);
     painter.setPen(QPen(theme().color(Role::Line), 1));
     painter.setBrush(theme().color(Role::Raised));
     painter.drawRoundedRect(box.adjusted(0.5, 0.5, 0.5, 0.5), 6, 6);

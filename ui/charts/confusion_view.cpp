@@ -151,9 +151,8 @@ void ConfusionView::paintEdges(QPainter& painter, const Geometry& where) const
     painter.rotate(-90);
     painter.drawText(QRectF(0, 0, side, kAxisName), Qt::AlignCenter, tr("true"));
     painter.restore();
-    painter.drawText(QRectF(kAxisName, where.top + side + 2, where.left - kAxisName - 6, 16),
-                     Qt::AlignRight | Qt::AlignVCenter,
-                     text.elidedText(tr("prec."), Qt::ElideRight, static_cast<int>(where.left) - kAxisName - 6));
+    painter.drawText(QRectF(where.left + side + 6, where.top + side + 2, where.edge, 16), Qt::AlignLeft | Qt::AlignVCenter,
+                     tr("precision"));
     const bool everyName = where.cell >= 12;
     for (int i = 0; i < classes() && everyName; ++i) {
         const auto label = static_cast<std::size_t>(i);

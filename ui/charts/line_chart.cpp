@@ -172,7 +172,7 @@ void LineChart::fitAxes()
     }
     if (!(right >= left)) left = 0, right = 1;
     if (!(high >= low)) low = m_logarithmic ? 0.1 : 0, high = 1;
-    if (right == left) right = left + 1;
+    if (right == left) left -= 0.5, right += 0.5;
     m_wholeX = QCPRange(left, right);
     m_plot->xAxis->setRange(m_zoomed.value_or(m_wholeX));
     if (m_logarithmic) {

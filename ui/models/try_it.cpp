@@ -48,7 +48,7 @@ TryIt::TryIt(RunnerAnswers& answers, QWidget* parent)
     right->addWidget(m_answer, 1);
     row->addLayout(right, 2);
     body()->addLayout(row, 1);
-    m_clear->setProperty("size", u"small"_s);
+    m_clear->setProperty("small", true);
     m_clear->setToolTip(tr("Empties the paper or the row (Delete on the paper)"));
     addAction(m_clear);
 

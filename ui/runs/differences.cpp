@@ -13,7 +13,7 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
-constexpr int kHead = 26, kLine = 23, kTitleWidth = 130;
+constexpr int kHead = 26, kLine = 23, kTitleWidth = 150;
 
 bool differ(const QStringList& values)
 {
@@ -27,7 +27,9 @@ std::vector<Difference> differencesOf(const std::vector<RunPtr>& runs)
     QSet<QString> parameterNames, metricNames;
     for (const RunPtr& run : runs) {
         for (const Parameter& parameter : run->parameters) parameterNames.insert(parameter.name);
-        for (const Metric& metric : run->metrics) metricNames.insert(metric.name);
+        for (const Metric& metric : resultsOf(run->metrics)) {
+            if (!metric.name.startsWith(u"train."_s)) metricNames.insert(metric.name);
+        }
     }
     QHash<QString, int> titles; // how many parameters share a title
     for (const QString& name : parameterNames) ++titles[parameterTitle(name)];

@@ -43,13 +43,16 @@ std::vector<ChartGroup> chartGroups(const QStringList& series)
     return groups;
 }
 
-RunCharts::RunCharts(Tracking& tracking, QWidget* parent)
-    : QWidget(parent), m_tracking(tracking), m_grid(new QGridLayout(this))
+RunCharts::RunCharts(Tracking& tracking, QObject* parent)
+    : QObject(parent), m_tracking(tracking), m_main(new QWidget), m_others(new QWidget)
 {
-    m_grid->setContentsMargins(0, 0, 0, 0);
-    m_grid->setSpacing(14);
-    m_grid->setColumnStretch(0, 1);
-    m_grid->setColumnStretch(1, 1);
+    for (QWidget* part : {m_main, m_others}) {
+        auto* grid = new QGridLayout(part);
+        grid->setContentsMargins(0, 0, 0, 0);
+        grid->setSpacing(14);
+        grid->setColumnStretch(0, 1);
+        grid->setColumnStretch(1, 1);
+    }
     m_groups = chartGroups({u"train.loss"_s, u"train.accuracy"_s});
     arrange();
 }
@@ -83,7 +86,8 @@ void RunCharts::arrange()
         card->setFixedHeight(kChartHeight);
         card->chart().setWholeX(true);
         const int place = static_cast<int>(m_cards.size());
-        m_grid->addWidget(card, place / 2, place % 2);
+        QWidget* part = place < 2 ? m_main : m_others;
+        static_cast<QGridLayout*>(part->layout())->addWidget(card, place / 2, place % 2);
         m_cards.push_back(card);
         connect(&card->chart(), &LineChart::crosshairMoved, this, [this, card](std::optional<double> x) {
             const auto axis = [](const ChartCard& other) { return other.property("axis").toString(); };
@@ -92,6 +96,7 @@ void RunCharts::arrange()
             }
         });
     }
+    m_others->setVisible(m_groups.size() > 2);
     for (std::size_t i = 0; i < m_cards.size(); ++i) {
         m_cards[i]->setVisible(i < m_groups.size());
         if (i >= m_groups.size()) continue;

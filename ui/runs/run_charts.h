@@ -28,12 +28,16 @@ struct ChartGroup
 /// measured once (test.…) have no curve.
 std::vector<ChartGroup> chartGroups(const QStringList& series);
 
-class RunCharts : public QWidget
+class RunCharts : public QObject
 {
     Q_OBJECT
 public:
-    explicit RunCharts(Tracking& tracking, QWidget* parent = nullptr);
+    explicit RunCharts(Tracking& tracking, QObject* parent = nullptr);
     ~RunCharts() override;
+
+    /// The two charts that are looked at first, and the rest; whoever shows them owns them.
+    QWidget& main() const { return *m_main; }
+    QWidget& others() const { return *m_others; }
 
     void setRun(const QString& run);
     /// The names of the metrics that have points by now.
@@ -45,7 +49,8 @@ private:
     void showCurves();
 
     Tracking& m_tracking;
-    QGridLayout* m_grid;
+    QWidget* m_main;
+    QWidget* m_others;
     std::unique_ptr<SeriesFeed> m_feed;
     std::vector<ChartGroup> m_groups;
     std::vector<ChartCard*> m_cards;

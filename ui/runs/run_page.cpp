@@ -87,10 +87,8 @@ void RunPage::makeHeader()
         m_actions << action;
         QPushButton* button = makeActionButton(action, ButtonKind::Secondary, iconName);
         // what makes no sense now gives its place to the title
-        const auto follow = [action, button] { button->setVisible(action->isEnabled()); };
-        connect(action, &QAction::changed, button, follow);
-        follow();
         m_header->addAction(button);
+        connect(action, &QAction::changed, button, [action, button] { button->setVisible(action->isEnabled()); });
     };
     add(m_stop, Qt::CTRL | Qt::Key_Period, tr("Asks the run to stop at the next step; it can be resumed."), u"stop"_s);
     add(m_resume, Qt::CTRL | Qt::SHIFT | Qt::Key_R, tr("Goes on from the last checkpoint."), u"play"_s);
@@ -145,19 +143,20 @@ QWidget* RunPage::makeBody()
     auto* layout = new QVBoxLayout(content);
     layout->setContentsMargins(16, 14, 16, 16);
     layout->setSpacing(14);
-    m_charts = new RunCharts(m_tracking);
-    layout->addWidget(m_charts);
+    m_charts = new RunCharts(m_tracking, this);
+    layout->addWidget(&m_charts->main());
     auto* row = new QHBoxLayout;
     row->setSpacing(14);
     m_confusionCard = new Card(tr("Confusion matrix"));
     m_confusion = new ConfusionView;
-    m_confusion->setMinimumHeight(340);
+    m_confusion->setMinimumHeight(380);
     m_confusionCard->body()->addWidget(m_confusion);
     m_confusionCard->hide();
     m_system = new SystemCharts(m_tracking);
     row->addWidget(m_confusionCard, 1);
     row->addWidget(m_system, 1);
     layout->addLayout(row);
+    layout->addWidget(&m_charts->others());
     auto* logCard = new Card(tr("Log"));
     m_log = new LogView;
     m_log->setFixedHeight(200);
@@ -175,6 +174,7 @@ void RunPage::setRun(const QString& run)
     m_detail.reset();
     m_awaited.expect(0);
     m_stale = false;
+    m_actionDone.clear();
     m_notice->hide();
     m_progressStrip->hide();
     m_header->setTitle({});

@@ -57,7 +57,7 @@ RunSide::RunSide(QWidget* parent)
     auto* open = makeButton(tr("Open Folder"), ButtonKind::Secondary);
     auto* copy = makeButton(tr("Copy Path"), ButtonKind::Secondary);
     for (QPushButton* button : {open, copy}) {
-        button->setProperty("size", u"small"_s);
+        button->setProperty("small", true);
         buttons->addWidget(button);
     }
     buttons->addStretch(1);
@@ -83,6 +83,8 @@ void RunSide::showStages(const RunDetail& run)
     std::vector<Fact> facts;
     for (const StageRow& stage : run.stages) {
         Fact fact{stage.id, {}, stage.words, stageSign(stage.state), Role::Text};
+        // what a runner that died was at work on did not go on
+        if (stage.state == u"running" && !run.summary.isActive()) fact.sign = stateSign(run.summary.state);
         if (stage.state == u"cached") {
             fact.value = tr("cached");
         } else if (stage.state == u"waiting" || stage.state == u"skipped") {
@@ -129,7 +131,7 @@ void RunSide::setRun(const RunDetail& run)
          {tr("Run"), summary.id, {}, Sign::None, Role::Text}});
     showStages(run);
     std::vector<Fact> results;
-    for (const Metric& metric : summary.metrics) {
+    for (const Metric& metric : resultsOf(summary.metrics)) {
         results.push_back({metricTitle(metric.name), metricText(metric.value), {}, Sign::None, Role::Text});
     }
     // what was measured at the end first: it is what one looks for

@@ -128,6 +128,15 @@ QString parameterTitle(const QString& name)
     return name.section(u'.', -1).replace(u'_', u' ');
 }
 
+std::vector<Metric> resultsOf(const std::vector<Metric>& metrics)
+{
+    std::vector<Metric> results;
+    for (const Metric& metric : metrics) {
+        if (!metric.name.contains(u"batch_"_s) && !metric.name.endsWith(u".learning_rate"_s)) results.push_back(metric);
+    }
+    return results;
+}
+
 QString metricAxis(const QString& name)
 {
     return name.contains(u"batch_"_s) ? words("step") : words("epoch");

@@ -26,6 +26,8 @@ QString bytesText(double bytes);
 /// "validation.loss" as "validation loss", "fit.learning_rate" as "learning rate".
 QString metricTitle(const QString& name);
 QString parameterTitle(const QString& name);
+/// The metrics that say how good a run is: not what was measured within an epoch, nor what was set.
+std::vector<Metric> resultsOf(const std::vector<Metric>& metrics);
 /// What a metric is counted by: "epoch", or "step" for what is measured within one.
 QString metricAxis(const QString& name);
 

@@ -157,6 +157,12 @@ void RunsModel::setColumns(std::vector<RunColumn> columns)
     endResetModel();
 }
 
+int RunsModel::sortSection() const
+{
+    const auto at = std::find(m_columns.begin(), m_columns.end(), m_sortColumn);
+    return at == m_columns.end() ? -1 : static_cast<int>(at - m_columns.begin());
+}
+
 void RunsModel::setChips(const QHash<QString, int>& chips)
 {
     if (chips == m_chips) return;

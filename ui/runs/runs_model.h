@@ -51,6 +51,9 @@ public:
     void setFilter(RunFilter filter);
     void setColumns(std::vector<RunColumn> columns);
     const std::vector<RunColumn>& columns() const { return m_columns; }
+    /// The column by which the rows are in order, and in which; -1 where it is not shown.
+    int sortSection() const;
+    Qt::SortOrder sortOrder() const { return m_sortOrder; }
     /// The colours of runs that are compared: id to number of the colour.
     void setChips(const QHash<QString, int>& chips);
     /// "2 min" becomes "3 min".

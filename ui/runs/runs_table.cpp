@@ -4,7 +4,6 @@
 #include "ui/runs/runs_model.h"
 #include "ui/theme/theme.h"
 
-#include <QHeaderView>
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
@@ -41,6 +40,7 @@ int widthOf(const RunColumn& column)
 
 RunsTable::RunsTable(RunsModel& model, QWidget* parent) : QTableView(parent), m_model(model)
 {
+    setHorizontalHeader(new RunsHeader(this));
     setModel(&model);
     setItemDelegate(new RunsDelegate(this));
     setSelectionBehavior(QAbstractItemView::SelectRows);
@@ -57,12 +57,10 @@ RunsTable::RunsTable(RunsModel& model, QWidget* parent) : QTableView(parent), m_
     verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     verticalHeader()->setDefaultSectionSize(measure::kRow);
     verticalHeader()->setMinimumSectionSize(measure::kRow);
-    horizontalHeader()->setHighlightSections(false);
-    horizontalHeader()->setSectionsMovable(true);
-    horizontalHeader()->setFixedHeight(30);
-    horizontalHeader()->setStretchLastSection(true);
     horizontalHeader()->setMinimumSectionSize(kChipColumn);
+    horizontalHeader()->setSortIndicator(model.columnCount() - 1, Qt::DescendingOrder);
     setSortingEnabled(true);
+    connect(selectionModel(), &QItemSelectionModel::currentRowChanged, viewport(), [this] { viewport()->update(); });
     connect(this, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
         if (index.column() > 0) emit openRequested(index.data(RunsModel::RunRole).toString());
     });
@@ -72,6 +70,11 @@ RunsTable::RunsTable(RunsModel& model, QWidget* parent) : QTableView(parent), m_
 
 void RunsTable::fitColumns()
 {
+    // the columns moved, the order is the same: the arrow follows without sorting anew
+    {
+        const QSignalBlocker blocker(horizontalHeader());
+        horizontalHeader()->setSortIndicator(m_model.sortSection(), m_model.sortOrder());
+    }
     const auto& columns = m_model.columns();
     for (std::size_t i = 0; i < columns.size(); ++i) setColumnWidth(static_cast<int>(i), widthOf(columns[i]));
 }
@@ -95,6 +98,38 @@ void RunsTable::mousePressEvent(QMouseEvent* event)
     QTableView::mousePressEvent(event);
 }
 
+RunsHeader::RunsHeader(QWidget* parent) : QHeaderView(Qt::Horizontal, parent)
+{
+    setHighlightSections(false);
+    setSectionsClickable(true);
+    setSectionsMovable(true);
+    setStretchLastSection(true);
+    setFixedHeight(30);
+}
+
+void RunsHeader::paintSection(QPainter* painter, const QRect& rect, int section) const
+{
+    painter->save();
+    painter->setRenderHint(QPainter::Antialiasing);
+    painter->fillRect(rect, theme().color(Role::Surface));
+    painter->fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), theme().color(Role::Hairline));
+    painter->setFont(theme().font(TextStyle::CaptionStrong));
+    painter->setPen(theme().color(Role::Muted));
+    const QString title = model()->headerData(section, Qt::Horizontal).toString();
+    const auto alignment = model()->headerData(section, Qt::Horizontal, Qt::TextAlignmentRole).value<Qt::Alignment>();
+    const QRect text = rect.adjusted(section == 0 && !title.isEmpty() ? measure::kMargin : kPad, 0, -kPad, -1);
+    const QRect used = painter->boundingRect(text, static_cast<int>(alignment) | Qt::TextSingleLine, title);
+    painter->drawText(text, static_cast<int>(alignment) | Qt::TextSingleLine, title);
+    if (isSortIndicatorShown() && sortIndicatorSection() == section && !title.isEmpty()) {
+        const bool right = alignment & Qt::AlignRight;
+        const QPointF at(right ? used.left() - 9 : used.right() + 10, rect.center().y());
+        const double tip = sortIndicatorOrder() == Qt::AscendingOrder ? -2 : 2;
+        painter->setPen(QPen(theme().color(Role::Muted), 1.4, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
+        painter->drawPolyline(QPolygonF() << at + QPointF(-3, -tip / 2 * 1.5) << at + QPointF(0, tip / 2 * 1.5) << at + QPointF(3, -tip / 2 * 1.5));
+    }
+    painter->restore();
+}
+
 void RunsDelegate::paintChip(QPainter& painter, const QRect& cell, int chip) const
 {
     const QRectF box(cell.left() + measure::kMargin, cell.center().y() - 5.5, 12, 12);
@@ -114,15 +149,15 @@ void RunsDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     painter->save();
     painter->setRenderHint(QPainter::Antialiasing);
     const QRect cell = option.rect;
-    const bool selected = option.state & QStyle::State_Selected;
-    painter->fillRect(cell, theme().color(selected ? Role::AccentSoft : Role::Surface));
+    // the chip says what is selected; the ground, which row the keys work on
+    const auto* table = qobject_cast<const QTableView*>(option.widget);
+    const bool current = table && table->currentIndex().row() == index.row();
+    painter->fillRect(cell, theme().color(current ? Role::AccentSoft : Role::Surface));
     painter->fillRect(QRect(cell.left(), cell.bottom(), cell.width(), 1), theme().color(Role::Hairline));
     const auto& columns = static_cast<const RunsModel*>(index.model())->columns();
     const RunColumn::Kind kind = columns[static_cast<std::size_t>(index.column())].kind;
     if (kind == RunColumn::Kind::Chip) {
         paintChip(*painter, cell, index.data(RunsModel::ChipRole).toInt());
-        if ((option.state & QStyle::State_HasFocus) && selected)
-            painter->fillRect(QRect(cell.left(), cell.top(), 3, cell.height()), theme().color(Role::Accent));
         painter->restore();
         return;
     }

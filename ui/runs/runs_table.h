@@ -2,6 +2,7 @@
 // right. A click on the chip, or Space, takes a run into the comparison; Enter opens it.
 #pragma once
 
+#include <QHeaderView>
 #include <QStyledItemDelegate>
 #include <QTableView>
 
@@ -29,6 +30,17 @@ protected:
 
 private:
     RunsModel& m_model;
+};
+
+/// Titles that stand exactly over their columns, with the arrow of the order beside.
+class RunsHeader : public QHeaderView
+{
+    Q_OBJECT
+public:
+    explicit RunsHeader(QWidget* parent = nullptr);
+
+protected:
+    void paintSection(QPainter* painter, const QRect& rect, int section) const override;
 };
 
 class RunsDelegate : public QStyledItemDelegate
