@@ -45,8 +45,7 @@ EmptyState::EmptyState(const QString& iconName, const QString& title, const QStr
     m_title->setWordWrap(true);
     m_text->setAlignment(Qt::AlignCenter);
     m_text->setWordWrap(true);
-    m_text->setMaximumWidth(420);
-    m_text->setMinimumWidth(200);
+    m_text->setFixedWidth(400); // a width that may change would be given the height of another
     layout->addWidget(m_title);
     layout->addWidget(m_text, 0, Qt::AlignHCenter);
     if (!buttonText.isEmpty()) {

@@ -17,7 +17,7 @@ NoticeBar::NoticeBar(QWidget* parent)
     m_layout->addWidget(m_text, 1);
     m_layout->addWidget(m_close);
     m_text->setWordWrap(true);
-    m_close->setProperty("size", QStringLiteral("small"));
+    m_close->setProperty("small", true);
     m_close->setToolTip(tr("Close"));
     m_close->setAccessibleName(tr("Close this notice"));
     connect(m_close, &QPushButton::clicked, this, [this] {
