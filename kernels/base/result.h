@@ -95,10 +95,11 @@ public:
     explicit operator bool() const { return has_value(); }
     T& value() & { return std::get<0>(m_content); }
     const T& value() const& { return std::get<0>(m_content); }
-    T&& value() && { return std::get<0>(std::move(m_content)); }
+    /// Of a temporary by value, so that `for (auto& x : *f())` walks over something that still lives.
+    T value() && { return std::get<0>(std::move(m_content)); }
     T& operator*() & { return value(); }
     const T& operator*() const& { return value(); }
-    T&& operator*() && { return std::move(*this).value(); }
+    T operator*() && { return std::move(*this).value(); }
     T* operator->() { return &value(); }
     const T* operator->() const { return &value(); }
     Error& error() & { return std::get<1>(m_content); }
