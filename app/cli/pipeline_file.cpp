@@ -1,6 +1,6 @@
 #include "app/cli/pipeline_file.h"
 
-#include "engine/data/resources.h"
+#include "engine/protocol/resources.h"
 #include "kernels/base/files.h"
 #include "kernels/base/text.h"
 
@@ -20,7 +20,7 @@ Result<PipelineFile> openPipeline(const std::string& path, const std::vector<std
             .atFile(path)
             .advise("Run it with a newer Millrace.");
     for (const std::string& setting : settings) MR_CHECK(pipeline::applySetting(file.document, setting));
-    MR_TRY(file.folders.resources, data::findResourceDirectory());
+    MR_TRY(file.folders.resources, protocol::findResourceDirectory());
     file.folders.base = parentPath(absolutePath(path));
     file.report = pipeline::check(file.document, catalogue, [&](const auto& node, const auto& spec) {
         return data::inspect(node, spec, file.folders);

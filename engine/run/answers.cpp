@@ -2,7 +2,7 @@
 
 #include "engine/data/data.h"
 #include "engine/data/encode.h"
-#include "engine/data/resources.h"
+#include "engine/protocol/resources.h"
 #include "engine/formats/model_file.h"
 #include "engine/pipeline/catalogue.h"
 #include "engine/protocol/event.h"
@@ -64,7 +64,7 @@ Result<json> Answerer::inspect(const json& question)
     if (spec == nullptr)
         return makeError(Code::NotFound, str("There is no node type \"", printable(node.type), "\"."))
             .advise(didYouMean(node.type, m_catalogue.typeNames()));
-    MR_TRY(const std::string resources, data::findResourceDirectory());
+    MR_TRY(const std::string resources, protocol::findResourceDirectory());
     MR_TRY(const auto schema, data::inspect(node, *spec, {question.value("base", ""), resources}));
     return json{{"schema", pipeline::toJson(schema)}};
 }

@@ -2,7 +2,7 @@
 #include "engine/data/csv.h"
 #include "engine/data/encode.h"
 #include "engine/data/path_reference.h"
-#include "engine/data/resources.h"
+#include "engine/protocol/resources.h"
 #include "engine/data/standardize.h"
 #include "kernels/base/files.h"
 #include "kernels/base/text.h"
@@ -322,13 +322,13 @@ void RowsTest::externalReferencesAreFound()
 void RowsTest::resourcesAreFound()
 {
     qputenv("MILLRACE_RESOURCES", MILLRACE_SOURCE_DIR "/resources");
-    const auto found = findResourceDirectory();
+    const auto found = protocol::findResourceDirectory();
     QVERIFY(found);
     QVERIFY(exists(*found + "/data/digits/labels-idx1-ubyte.gz"));
     qputenv("MILLRACE_RESOURCES", "/nowhere");
-    QVERIFY(!findResourceDirectory());
+    QVERIFY(!protocol::findResourceDirectory());
     qunsetenv("MILLRACE_RESOURCES");
-    const auto beside = findResourceDirectory();
+    const auto beside = protocol::findResourceDirectory();
     QCOMPARE(beside.has_value(), exists(MILLRACE_BINARY_DIR "/share/millrace"));
 }
 

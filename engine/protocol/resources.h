@@ -5,9 +5,9 @@
 
 #include <string>
 
-namespace millrace::data {
+namespace millrace::protocol {
 
 /// $MILLRACE_RESOURCES, else ../share/millrace beside the running program's folder. Errors: NotFound with both places.
 Result<std::string> findResourceDirectory();
 
-} // namespace millrace::data
+} // namespace millrace::protocol

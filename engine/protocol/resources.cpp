@@ -1,4 +1,4 @@
-#include "engine/data/resources.h"
+#include "engine/protocol/resources.h"
 
 #include "kernels/base/files.h"
 #include "kernels/base/text.h"
@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-namespace millrace::data {
+namespace millrace::protocol {
 
 Result<std::string> findResourceDirectory()
 {
@@ -23,4 +23,4 @@ Result<std::string> findResourceDirectory()
         .advise("Set MILLRACE_RESOURCES to the folder that holds data/ and templates/.");
 }
 
-} // namespace millrace::data
+} // namespace millrace::protocol
