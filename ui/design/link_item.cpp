@@ -1,0 +1,68 @@
+#include "ui/design/link_item.h"
+
+#include "ui/theme/theme.h"
+#include "ui/widgets/pill.h"
+
+#include <QPainter>
+#include <algorithm>
+#include <cmath>
+
+namespace millrace::ui {
+
+QPainterPath linkPath(const QPointF& from, const QPointF& to)
+{
+    const qreal dx = to.x() - from.x();
+    // a link that runs back swings out, so that it is seen beside the nodes
+    const qreal bend = dx >= 0 ? std::max(24.0, dx / 2) : std::min(160.0, 60 - dx / 3);
+    QPainterPath path(from);
+    path.cubicTo(from + QPointF(bend, 0), to - QPointF(bend, 0), to);
+    return path;
+}
+
+LinkItem::LinkItem(pipeline::Link link, QString flow) : m_link(std::move(link)), m_flow(std::move(flow))
+{
+    setFlag(ItemIsSelectable);
+    setZValue(1);
+}
+
+void LinkItem::setEnds(const QPointF& from, const QPointF& to)
+{
+    setPath(linkPath(from, to));
+}
+
+void LinkItem::setTexts(const QString& pill, const QString& problem)
+{
+    if (pill == m_pill && problem == m_problem) return;
+    m_pill = pill;
+    m_problem = problem;
+    setToolTip(problem);
+    update();
+}
+
+QRectF LinkItem::boundingRect() const
+{
+    return path().boundingRect().adjusted(-40, -14, 40, 14);
+}
+
+QPainterPath LinkItem::shape() const
+{
+    QPainterPathStroker stroker;
+    stroker.setWidth(10);
+    return stroker.createStroke(path());
+}
+
+void LinkItem::paint(QPainter* painter, const QStyleOptionGraphicsItem*, QWidget*)
+{
+    painter->setRenderHint(QPainter::Antialiasing);
+    QPen pen(m_problem.isEmpty() ? theme().port(m_flow) : theme().color(Role::Bad), isSelected() ? 3.5 : 2);
+    if (!m_problem.isEmpty()) pen.setStyle(Qt::DashLine);
+    painter->setPen(pen);
+    painter->setBrush(Qt::NoBrush);
+    painter->drawPath(path());
+    // a pill wider than a short link would hide it
+    const QPointF ends = path().pointAtPercent(1) - path().pointAtPercent(0);
+    if (!m_pill.isEmpty() && std::abs(ends.x()) + std::abs(ends.y()) > 50)
+        paintPill(*painter, path().pointAtPercent(0.5), m_pill);
+}
+
+} // namespace millrace::ui
