@@ -27,7 +27,7 @@ namespace millrace::run {
 namespace {
 
 constexpr auto kHeartbeat = std::chrono::milliseconds(50);
-constexpr std::int64_t kTelemetryIntervalUs = 1'000'000;
+constexpr std::int64_t kTelemetryIntervalUs = 1'000'000, kFirstTelemetryUs = 150'000;
 
 class Runner
 {
@@ -68,7 +68,8 @@ private:
 void Runner::watch(const std::stop_token& end)
 {
     telemetry::Sampler sampler;
-    std::int64_t lastSampleUs = monotonicMicroseconds();
+    // the first sample comes soon, so that a short run has one too
+    std::int64_t lastSampleUs = monotonicMicroseconds() - kTelemetryIntervalUs + kFirstTelemetryUs;
     std::mutex mutex; // only to wait with; nothing is shared
     std::condition_variable_any wakeUp;
     std::unique_lock lock(mutex);
