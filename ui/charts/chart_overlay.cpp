@@ -71,7 +71,8 @@ void ChartOverlay::paintBox(QPainter& painter, double atX)
     const int height = static_cast<int>(readings.size() + 1) * kRow + 2 * kPad - 4;
     const double left = atX + 12 + width <= plot.right() ? atX + 12 : std::max(2.0, atX - 12 - width);
     double middle = 0;
-    for (const Reading& reading : readings) middle += m_chart.m_plot->yAxis->coordToPixel(reading.y) / static_cast<double>(readings.size());
+    for (const Reading& reading : readings)
+        middle += m_chart.m_plot->yAxis->coordToPixel(reading.y) / static_cast<double>(readings.size());
     const bool below = middle < plot.center().y();
     const QRectF box(left, below ? plot.bottom() - 4 - height : plot.top() + 4, width, height);
     painter.setPen(QPen(theme().color(Role::Line), 1));

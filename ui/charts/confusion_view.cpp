@@ -151,8 +151,8 @@ void ConfusionView::paintEdges(QPainter& painter, const Geometry& where) const
     painter.rotate(-90);
     painter.drawText(QRectF(0, 0, side, kAxisName), Qt::AlignCenter, tr("true"));
     painter.restore();
-    painter.drawText(QRectF(where.left + side + 6, where.top + side + 2, where.edge, 16), Qt::AlignLeft | Qt::AlignVCenter,
-                     tr("precision"));
+    painter.drawText(QRectF(where.left + side + 6, where.top + side + 2, where.edge, 16),
+                     Qt::AlignLeft | Qt::AlignVCenter, tr("precision"));
     const bool everyName = where.cell >= 12;
     for (int i = 0; i < classes() && everyName; ++i) {
         const auto label = static_cast<std::size_t>(i);

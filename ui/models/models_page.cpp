@@ -4,6 +4,7 @@
 #include "ui/models/version_table.h"
 #include "ui/runs/facts_view.h"
 #include "ui/runs/run_words.h"
+#include "ui/runs/runs_table.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/button.h"
 #include "ui/widgets/empty_state.h"
@@ -80,7 +81,7 @@ QWidget* ModelsPage::makeModelList()
     auto* layout = new QVBoxLayout(panel);
     layout->setContentsMargins(8, 12, 9, 8);
     m_list->setAccessibleName(tr("Models"));
-    m_list->setSpacing(0);
+    m_list->setStyleSheet(u"QListView::item { padding-left: 6px; border-radius: 6px; }"_s);
     layout->addWidget(m_list);
     connect(m_list, &QListWidget::currentRowChanged, this, &ModelsPage::selectModel);
     return panel;
@@ -92,6 +93,7 @@ QWidget* ModelsPage::makeMiddle()
     auto* layout = new QVBoxLayout(middle);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
+    m_table->setHorizontalHeader(new RunsHeader(m_table));
     m_table->setModel(m_versions);
     m_table->setItemDelegate(new VersionDelegate(m_table));
     m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
@@ -103,11 +105,8 @@ QWidget* ModelsPage::makeMiddle()
     m_table->verticalHeader()->hide();
     m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     m_table->verticalHeader()->setDefaultSectionSize(measure::kRow);
-    m_table->horizontalHeader()->setFixedHeight(30);
-    m_table->horizontalHeader()->setHighlightSections(false);
-    m_table->horizontalHeader()->setStretchLastSection(true);
     m_table->setFixedHeight(30 + 5 * measure::kRow);
-    const int widths[] = {100, 130, 110, 110, 84, 120, 90};
+    const int widths[] = {96, 112, 104, 96, 76, 116, 90};
     for (int i = 0; i < VersionModel::Columns; ++i) m_table->setColumnWidth(i, widths[i]);
     layout->addWidget(m_table);
     layout->addWidget(new Separator);

@@ -15,7 +15,7 @@ using namespace Qt::StringLiterals;
 namespace {
 
 constexpr std::size_t kMostBars = 12;
-constexpr int kHead = 52, kBar = 22;
+constexpr int kHead = 52, kBar = 24;
 
 QString percent(double probability)
 {
@@ -78,7 +78,7 @@ void PredictionView::paintBars(QPainter& painter, int top) const
         names =
             std::max(names, painter.fontMetrics().horizontalAdvance(m_prediction.classes[static_cast<qsizetype>(row)]));
     }
-    names = std::min(names, width() / 3);
+    names = std::min(names + 2, width() / 3);
     const int value = painter.fontMetrics().horizontalAdvance(u"100.0 %"_s) + 4;
     const double room = width() - names - value - 24;
     for (const std::size_t row : m_rows) {

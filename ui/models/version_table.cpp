@@ -93,9 +93,9 @@ QVariant VersionModel::headerData(int section, Qt::Orientation orientation, int 
     case Aliases:
         return tr("Aliases");
     case FirstMetric:
-        return metricTitle(m_metrics.value(0));
+        return metricTitle(m_metrics.value(0)).replace(u"validation"_s, u"val."_s);
     case SecondMetric:
-        return metricTitle(m_metrics.value(1));
+        return metricTitle(m_metrics.value(1)).replace(u"validation"_s, u"val."_s);
     case Size:
         return tr("Size");
     case From:

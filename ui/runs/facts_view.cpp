@@ -68,9 +68,9 @@ void FactsView::paintFact(QPainter& painter, const Fact& fact, int top) const
     const QFont nameFont = theme().font(named ? TextStyle::Body : TextStyle::Caption);
     const QFont valueFont = theme().font(named ? TextStyle::Caption : TextStyle::Number);
     // the value has what the name leaves, but never less than half
-    const int nameWidth = QFontMetrics(nameFont).horizontalAdvance(fact.name);
+    const int nameWidth = QFontMetrics(nameFont).horizontalAdvance(fact.name) + 2;
     const int valueWidth = QFontMetrics(valueFont).horizontalAdvance(fact.value) + 2; // fractions of pixels
-    
+
     const int room = width() - left - 12;
     const int valueRoom = nameWidth + valueWidth <= room ? valueWidth : std::max(room / 2, room - nameWidth);
     painter.setFont(nameFont);

@@ -125,7 +125,8 @@ void RunsHeader::paintSection(QPainter* painter, const QRect& rect, int section)
         const QPointF at(right ? used.left() - 9 : used.right() + 10, rect.center().y());
         const double tip = sortIndicatorOrder() == Qt::AscendingOrder ? -2 : 2;
         painter->setPen(QPen(theme().color(Role::Muted), 1.4, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
-        painter->drawPolyline(QPolygonF() << at + QPointF(-3, -tip / 2 * 1.5) << at + QPointF(0, tip / 2 * 1.5) << at + QPointF(3, -tip / 2 * 1.5));
+        painter->drawPolyline(QPolygonF() << at + QPointF(-3, -tip / 2 * 1.5) << at + QPointF(0, tip / 2 * 1.5)
+                                          << at + QPointF(3, -tip / 2 * 1.5));
     }
     painter->restore();
 }
