@@ -220,6 +220,7 @@ Status RunFollower::store(std::vector<RunEvents> news, PollResult& result)
     for (RunEvents& one : news) {
         Followed& followed = m_followed.at(one.run);
         for (const protocol::Event& event : one.events) {
+            followed.silence.heard(event, nowMs());
             if (event.kind != "state") continue;
             const auto state = event.fields.find("state");
             if (state == event.fields.end() || !state->is_string()) continue;
@@ -246,6 +247,11 @@ Status RunFollower::judge(const std::string& id, Followed& followed, PollResult&
     if (!lock) {
         followed.deadSinceMs = 0;
         if (lock.error().code != Code::Busy) result.problems.push_back(Error(lock.error()).atRun(id));
+        if (const auto seconds = followed.silence.newlySuspicious(nowMs()))
+            result.problems.push_back(makeError(Code::Busy, str("The runner lives but has shown no progress for ",
+                                                                formatDuration(*seconds), "; it may hang."))
+                                          .atRun(id)
+                                          .advise(str("Wait, or stop it with: millrace runs stop ", id)));
         return {};
     }
     if (followed.deadSinceMs == 0) followed.deadSinceMs = nowMs();

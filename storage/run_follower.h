@@ -4,6 +4,7 @@
 #include "engine/protocol/exit_status.h"
 #include "engine/protocol/home.h"
 #include "engine/protocol/journal.h"
+#include "storage/silence.h"
 #include "storage/tracking_database.h"
 
 #include <map>
@@ -19,7 +20,8 @@ namespace millrace::storage {
 struct PollResult
 {
     std::vector<RunEvents> news; ///< events that this follower had not seen; they are in the database
-    std::vector<Error> problems; ///< of single runs (`subject.run`), such as a damaged journal; the others went on
+    /// Of single runs (`subject.run`), such as a damaged journal, or a runner that may hang (Busy); the others went on.
+    std::vector<Error> problems;
     bool more = false;           ///< a journal has more already: poll again at once
 };
 
@@ -61,6 +63,7 @@ private:
         std::optional<Error> damage;    ///< why its journal cannot be read on
         std::int64_t deadSinceMs = 0;   ///< when its lock was first found free; 0: it was not
         std::int64_t followUntilMs = 0; ///< not dropped before, although it has ended
+        Silence silence;
     };
 
     Status load();

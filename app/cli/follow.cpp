@@ -56,6 +56,8 @@ Status follow(Record& record, const std::string& id, cluster::LocalTarget* targe
         for (const storage::RunEvents& news : polled.news)
             if (news.run == id)
                 for (const protocol::Event& event : news.events) onEvent(event);
+        for (const Error& problem : polled.problems)
+            std::fprintf(stderr, "millrace: %s\n", printable(problem.toString()).c_str());
         MR_TRY(const storage::Run run, record.database->run(id));
         const bool isNews = run.lastSeq > afterSeq || runnerEnded; // else it is the end that it is resumed from
         if (protocol::isTerminal(run.state) && isNews && !polled.more) return {};

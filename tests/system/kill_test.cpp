@@ -15,6 +15,7 @@ class KillTest : public QObject
 
 private slots:
     void killedRunsResumeToTheSameBits();
+    void aHangingRunnerIsFlagged();
     void theWatcherMayDie();
     void stopLeavesACheckpointToResumeFrom();
 
@@ -159,6 +160,28 @@ void KillTest::killedRunsResumeToTheSameBits()
     qInfo("%d kills: 0 points lost or doubled, database intact %d/%d, bits equal %d/%d, noticed within %lld ms", killed,
           killed, killed, killed, killed, slowest);
     QVERIFY(slowest < 5000); // the goal is 1000 ms; the machine may be shared
+}
+
+void KillTest::aHangingRunnerIsFlagged()
+{
+    const Home home;
+    QProcess process;
+    home.prepare(process);
+    process.setArguments(arguments() + QStringList{QStringLiteral("--set"), QStringLiteral("fit.epochs=200")});
+    process.start();
+    QTRY_VERIFY_WITH_TIMEOUT(runnerPid(home) != 0, 10000);
+    QTest::qSleep(1500);
+    const auto pid = static_cast<pid_t>(runnerPid(home));
+    QCOMPARE(::kill(pid, SIGSTOP), 0);
+    QByteArray said;
+    const auto isFlagged = [&] {
+        said += process.readAllStandardError();
+        return said.contains("may hang");
+    };
+    QTRY_VERIFY2_WITH_TIMEOUT(isFlagged(), said.constData(), 25000);
+    QCOMPARE(::kill(pid, SIGCONT), 0);
+    QCOMPARE(::kill(pid, SIGKILL), 0);
+    QVERIFY(process.waitForFinished(5000));
 }
 
 void KillTest::theWatcherMayDie()

@@ -147,6 +147,8 @@ void MainWindow::connectRuns()
     connect(tracking, &Tracking::databaseOpened, this, [this](const QString& notice) {
         if (!notice.isEmpty()) m_notice->show(Sign::Warning, notice);
     });
+    connect(tracking, &Tracking::problemFound, this,
+            [this](const Error& error) { m_notice->show(Sign::Warning, QString::fromStdString(error.toString())); });
     connect(tracking, &Tracking::progressChanged, this, &MainWindow::showProgress);
     connect(m_strip, &StatusStrip::runChosen, this, [this](const QString& run) {
         showPage(Runs);
