@@ -14,9 +14,14 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
-QString words(const char* text, int count = -1)
+struct Words
 {
-    return QCoreApplication::translate("millrace::ui::Tracking", text, nullptr, count);
+    Q_DECLARE_TR_FUNCTIONS(millrace::ui::Tracking)
+};
+
+QString layersWords(std::size_t count)
+{
+    return count == 1 ? Words::tr("1 layer") : Words::tr("%1 layers").arg(count);
 }
 
 QString shown(const std::string& text)
@@ -42,12 +47,12 @@ QString progressWords(const protocol::Progress& progress)
 {
     QStringList parts;
     if (progress.epoch && progress.epochs) {
-        parts << words("epoch %1 of %2").arg(*progress.epoch).arg(*progress.epochs);
+        parts << Words::tr("epoch %1 of %2").arg(*progress.epoch).arg(*progress.epochs);
     } else if (progress.step && progress.steps) {
-        parts << words("step %1 of %2").arg(*progress.step).arg(*progress.steps);
+        parts << Words::tr("step %1 of %2").arg(*progress.step).arg(*progress.steps);
     }
-    if (progress.loss) parts << words("loss %1").arg(shortNumber(*progress.loss));
-    if (progress.accuracy) parts << words("accuracy %1").arg(shortNumber(*progress.accuracy));
+    if (progress.loss) parts << Words::tr("loss %1").arg(shortNumber(*progress.loss));
+    if (progress.accuracy) parts << Words::tr("accuracy %1").arg(shortNumber(*progress.accuracy));
     return parts.join(u" · "_s);
 }
 
@@ -75,7 +80,7 @@ QString parameterText(const nlohmann::json& value)
     if (value.is_object() && value.contains("nodes") && value["nodes"].is_array()) {
         const QString hash =
             toQString(sha256(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)).substr(0, 6));
-        return words("%n layer(s)", static_cast<int>(value["nodes"].size())) + u" · "_s + hash;
+        return layersWords(value["nodes"].size()) + u" · "_s + hash;
     }
     if (value.is_null()) return u"—"_s;
     return shown(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));

@@ -114,6 +114,7 @@ void LiveProgress::describe(const RunSummary& run)
     RunProgress& progress = at->second.progress;
     progress.name = run.name;
     progress.pipeline = run.pipeline;
+    if (!progress.state.isEmpty()) return; // events are ahead of the database's row, as after a resume
     progress.state = toQString(protocol::name(run.state));
     progress.active = run.isActive();
 }

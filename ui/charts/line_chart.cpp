@@ -65,6 +65,11 @@ void LineChart::setYFrom(double value)
     m_yFrom = value;
 }
 
+void LineChart::setXFrom(double value)
+{
+    m_xFrom = value;
+}
+
 void LineChart::setSmoothing(double weight)
 {
     if (weight == m_smoothing) return;
@@ -172,6 +177,9 @@ void LineChart::fitAxes()
     }
     if (!(right >= left)) left = 0, right = 1;
     if (!(high >= low)) low = m_logarithmic ? 0.1 : 0, high = 1;
+    if (m_xFrom) left = std::min(left, *m_xFrom);
+    // a single point stands in the middle, or a little beside the start
+    if (right == left && m_xFrom) left -= 0.04, right += 1;
     if (right == left) left -= 0.5, right += 0.5;
     m_wholeX = QCPRange(left, right);
     m_plot->xAxis->setRange(m_zoomed.value_or(m_wholeX));

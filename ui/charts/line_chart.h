@@ -44,6 +44,7 @@ public:
     QString yText(double value) const { return m_yText(value); }
     /// The y axis always shows this value, such as 0 for a share of a processor.
     void setYFrom(double value);
+    void setXFrom(double value);
 
     double smoothing() const { return m_smoothing; }
     void setSmoothing(double weight);
@@ -91,7 +92,7 @@ private:
     std::vector<std::vector<double>> m_smoothed; ///< per curve; empty while smoothing is 0
     QCPRange m_wholeX{0, 1};
     std::optional<QCPRange> m_zoomed;
-    std::optional<double> m_crosshair, m_yFrom;
+    std::optional<double> m_crosshair, m_xFrom, m_yFrom;
     double m_smoothing = 0;
     bool m_logarithmic = false;
 };

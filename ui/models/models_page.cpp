@@ -239,7 +239,7 @@ void ModelsPage::selectVersion()
          fact(tr("Classes"), version->classes.isEmpty() ? u"—"_s : QLocale().toString(version->classes.size())),
          fact(tr("SHA-256"), version->sha256.left(12)), fact(tr("File"), version->folder)});
     std::vector<Fact> results;
-    for (const Metric& metric : version->metrics)
+    for (const Metric& metric : resultsOf(version->metrics))
         results.push_back(fact(metricTitle(metric.name), metricText(metric.value)));
     m_results->setFacts(std::move(results));
     showAliases(*version);

@@ -17,10 +17,10 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
-QString words(const char* text)
+struct Words
 {
-    return QCoreApplication::translate("millrace::ui::RowInput", text);
-}
+    Q_DECLARE_TR_FUNCTIONS(millrace::ui::RowInput)
+};
 
 Error wrong(const QString& message)
 {
@@ -64,12 +64,12 @@ Result<QStringList> fieldsFromCsv(const QString& text, const QStringList& column
 {
     QStringList lines = text.split(u'\n', Qt::SkipEmptyParts);
     lines.removeIf([](const QString& line) { return line.trimmed().isEmpty(); });
-    if (lines.isEmpty()) return wrong(words("There is no row."));
+    if (lines.isEmpty()) return wrong(Words::tr("There is no row."));
     const QChar separator = separatorOf(lines.front());
     const QStringList first = splitLine(lines.front(), separator);
     const auto known = [&](const QString& name) { return columns.contains(name, Qt::CaseInsensitive); };
     if (std::any_of(first.begin(), first.end(), known)) {
-        if (lines.size() < 2) return wrong(words("This is the line of names; the row with the values is missing."));
+        if (lines.size() < 2) return wrong(Words::tr("This is the line of names; the row with the values is missing."));
         const QStringList values = splitLine(lines[1], separator);
         QStringList fields, missing;
         for (const QString& column : columns) {
@@ -81,14 +81,15 @@ Result<QStringList> fieldsFromCsv(const QString& text, const QStringList& column
             fields << values.value(index);
         }
         if (!missing.isEmpty()) {
-            return wrong(words("The model also takes %1, which this row does not have.").arg(missing.join(u", "_s)));
+            return wrong(
+                Words::tr("The model also takes %1, which this row does not have.").arg(missing.join(u", "_s)));
         }
         return fields;
     }
     QStringList fields = first;
     if (fields.size() == columns.size() + 1) fields.removeLast();
     if (fields.size() != columns.size()) {
-        return wrong(words("This row has %1 values, but the model takes %2: %3.")
+        return wrong(Words::tr("This row has %1 values, but the model takes %2: %3.")
                          .arg(first.size())
                          .arg(columns.size())
                          .arg(columns.mid(0, 8).join(u", "_s) + (columns.size() > 8 ? u", …"_s : QString())));

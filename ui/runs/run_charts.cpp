@@ -130,9 +130,9 @@ SystemCharts::SystemCharts(Tracking& tracking, QWidget* parent)
     : QWidget(parent), m_tracking(tracking), m_processor(new ChartCard(tr("Processor"), ChartCard::Toggles::None)),
       m_memory(new ChartCard(tr("Memory"), ChartCard::Toggles::None))
 {
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(14);
+    m_layout = new QBoxLayout(QBoxLayout::LeftToRight, this);
+    m_layout->setContentsMargins(0, 0, 0, 0);
+    m_layout->setSpacing(14);
     m_processor->setCaption(tr("this run, 100 % is one core"));
     m_memory->setCaption(tr("this run"));
     for (ChartCard* card : {m_processor, m_memory}) {
@@ -140,7 +140,8 @@ SystemCharts::SystemCharts(Tracking& tracking, QWidget* parent)
         card->setLegendVisible(false);
         card->chart().setXLabel(tr("seconds"));
         card->chart().setYFrom(0);
-        layout->addWidget(card, 1);
+        card->chart().setXFrom(0);
+        m_layout->addWidget(card, 1);
     }
     m_processor->chart().setYText([](double value) { return numberText(std::round(value)) + u" %"_s; });
     m_memory->chart().setYText(bytesText);
@@ -148,6 +149,11 @@ SystemCharts::SystemCharts(Tracking& tracking, QWidget* parent)
             [this](RequestId request, const QString&, const Telemetry& telemetry) {
                 if (m_awaited.accept(request)) show(telemetry);
             });
+}
+
+void SystemCharts::setStacked(bool stacked)
+{
+    m_layout->setDirection(stacked ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
 }
 
 void SystemCharts::setRun(const QString& run)

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-class QGridLayout;
+class QBoxLayout;
 
 namespace millrace::ui {
 
@@ -65,6 +65,8 @@ public:
 
     void setRun(const QString& run);
     void refresh();
+    /// One above the other, beside something high, or side by side.
+    void setStacked(bool stacked);
 
 private:
     void show(const Telemetry& telemetry);
@@ -75,6 +77,7 @@ private:
     Awaited m_awaited;
     ChartCard* m_processor;
     ChartCard* m_memory;
+    QBoxLayout* m_layout;
 };
 
 } // namespace millrace::ui

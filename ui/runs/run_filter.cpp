@@ -56,10 +56,10 @@ namespace {
 using NodePtr = std::unique_ptr<RunFilter::Node>;
 using Kind = RunFilter::Node::Kind;
 
-QString words(const char* text)
+struct Words
 {
-    return QCoreApplication::translate("millrace::ui::RunFilter", text);
-}
+    Q_DECLARE_TR_FUNCTIONS(millrace::ui::RunFilter)
+};
 
 Error wrong(const QString& message)
 {
@@ -100,7 +100,7 @@ Result<std::vector<Token>> tokensOf(const QString& text)
             const qsizetype end = text.indexOf(u'"', at + 1);
             if (end < 0)
                 return wrong(
-                    words("The text that begins with %1 has no closing quotation mark.").arg(text.mid(at, 20)));
+                    Words::tr("The text that begins with %1 has no closing quotation mark.").arg(text.mid(at, 20)));
             tokens.push_back({Token::Kind::Quoted, text.mid(at + 1, end - at - 1)});
             at = end + 1;
         } else if (isSignCharacter(c)) {
@@ -139,7 +139,7 @@ public:
     Result<NodePtr> whole()
     {
         MR_TRY(NodePtr root, any());
-        if (here().kind == Token::Kind::Close) return wrong(words("There is a ) without its (."));
+        if (here().kind == Token::Kind::Close) return wrong(Words::tr("There is a ) without its (."));
         return root;
     }
 
@@ -173,7 +173,7 @@ private:
             node->children.push_back(std::move(next));
             if (isWord(u"and")) {
                 ++m_at;
-                if (here().kind == Token::Kind::End) return wrong(words("Something is expected after “and”."));
+                if (here().kind == Token::Kind::End) return wrong(Words::tr("Something is expected after “and”."));
             }
         } while (here().kind != Token::Kind::End && here().kind != Token::Kind::Close && !isWord(u"or"));
         return node;
@@ -181,7 +181,7 @@ private:
 
     Result<NodePtr> one()
     {
-        if (++m_depth > 100) return wrong(words("The filter is nested too deeply."));
+        if (++m_depth > 100) return wrong(Words::tr("The filter is nested too deeply."));
         Result<NodePtr> node = inner();
         --m_depth;
         return node;
@@ -200,13 +200,13 @@ private:
         if (here().kind == Token::Kind::Open) {
             ++m_at;
             MR_TRY(NodePtr child, any());
-            if (here().kind != Token::Kind::Close) return wrong(words("A ) is missing."));
+            if (here().kind != Token::Kind::Close) return wrong(Words::tr("A ) is missing."));
             ++m_at;
             return child;
         }
-        if (here().kind == Token::Kind::End) return wrong(words("A word or a comparison is expected at the end."));
+        if (here().kind == Token::Kind::End) return wrong(Words::tr("A word or a comparison is expected at the end."));
         if (here().kind != Token::Kind::Word && here().kind != Token::Kind::Quoted) {
-            return wrong(words("“%1” is not expected here: write a field before it, such as metrics.test.accuracy.")
+            return wrong(Words::tr("“%1” is not expected here: write a field before it, such as metrics.test.accuracy.")
                              .arg(here().text));
         }
         if (m_tokens[m_at + 1].kind == Token::Kind::Sign) return comparison();
@@ -235,12 +235,12 @@ private:
         const auto sign = std::find_if(std::begin(kSigns), std::end(kSigns),
                                        [&](const auto& entry) { return QStringView(entry.first) == here().text; });
         if (sign == std::end(kSigns))
-            return wrong(words("“%1” is not a comparison; use = != ~ > >= < or <=.").arg(here().text));
+            return wrong(Words::tr("“%1” is not a comparison; use = != ~ > >= < or <=.").arg(here().text));
         node->sign = sign->second;
         const QString signText = here().text;
         ++m_at;
         if (here().kind != Token::Kind::Word && here().kind != Token::Kind::Quoted) {
-            return wrong(words("A value is expected after “%1 %2”.").arg(field, signText));
+            return wrong(Words::tr("A value is expected after “%1 %2”.").arg(field, signText));
         }
         node->text = here().text;
         const auto number = parseDouble(here().text.toStdString());
@@ -248,10 +248,10 @@ private:
         const bool ordered = node->sign >= Sign::Greater;
         const bool numeric = node->field == Field::Metric || node->field == Field::Seconds;
         if ((ordered || numeric) && !number) {
-            return wrong(words("“%1 %2” needs a number, but “%3” is none.").arg(field, signText, node->text));
+            return wrong(Words::tr("“%1 %2” needs a number, but “%3” is none.").arg(field, signText, node->text));
         }
         if (ordered && !numeric && node->field != Field::Param) {
-            return wrong(words("“%1” is text; it can be compared with =, != and ~.").arg(field));
+            return wrong(Words::tr("“%1” is text; it can be compared with =, != and ~.").arg(field));
         }
         ++m_at;
         return node;
@@ -263,8 +263,8 @@ private:
         for (const auto& entry : kPlainFields) known.push_back(QString::fromUtf16(entry.first).toStdString());
         const QString near = QString::fromStdString(didYouMean(field.toStdString(), known));
         return wrong(
-            words("There is no field “%1”. Fields are metrics.NAME, params.NAME, name, state, pipeline, target, "
-                  "experiment, id and seconds. %2")
+            Words::tr("There is no field “%1”. Fields are metrics.NAME, params.NAME, name, state, pipeline, target, "
+                      "experiment, id and seconds. %2")
                 .arg(field, near)
                 .trimmed());
     }

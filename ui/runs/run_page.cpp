@@ -181,6 +181,7 @@ void RunPage::setRun(const QString& run)
     m_header->setSubtitle({});
     m_sign->setSign(Sign::None);
     m_confusionCard->hide();
+    m_system->setStacked(false);
     m_log->clearLines();
     m_side->clearRun();
     m_charts->setRun(run);
@@ -217,6 +218,7 @@ void RunPage::show(const RunDetails& run)
     if (!summary.isActive()) m_progressStrip->hide();
     m_charts->setSeries(run->series);
     m_confusionCard->setVisible(run->confusion.has_value());
+    m_system->setStacked(run->confusion.has_value());
     if (run->confusion) m_confusion->setMatrix(run->confusion->classes, run->confusion->counts);
     m_log->setLines(run->log);
     m_side->setRun(*run);
@@ -235,7 +237,10 @@ void RunPage::showProgress(const RunProgress& progress)
     if (progress.samplesPerSecond >= 0) {
         rate << tr("%1 samples/s").arg(QLocale().toString(static_cast<qint64>(progress.samplesPerSecond)));
     }
-    if (progress.remainingSeconds >= 0) rate << tr("%1 left").arg(durationWords(progress.remainingSeconds));
+    if (progress.remainingSeconds >= 0) {
+        rate << (progress.remainingSeconds < 1 ? tr("less than 1 s left")
+                                               : tr("%1 left").arg(durationWords(progress.remainingSeconds)));
+    }
     m_progressRate->setText(rate.join(u" · "_s));
 }
 

@@ -14,31 +14,31 @@ using namespace Qt::StringLiterals;
 using protocol::RunState;
 
 namespace {
-QString words(const char* text, int count = -1)
+struct Words
 {
-    return QCoreApplication::translate("millrace::ui::RunWords", text, nullptr, count);
-}
+    Q_DECLARE_TR_FUNCTIONS(millrace::ui::RunWords)
+};
 } // namespace
 
 QString stateWord(RunState state)
 {
     switch (state) {
     case RunState::Queued:
-        return words("queued");
+        return Words::tr("queued");
     case RunState::Starting:
-        return words("starting");
+        return Words::tr("starting");
     case RunState::Running:
-        return words("running");
+        return Words::tr("running");
     case RunState::Stopping:
-        return words("stopping");
+        return Words::tr("stopping");
     case RunState::Finished:
-        return words("finished");
+        return Words::tr("finished");
     case RunState::Failed:
-        return words("failed");
+        return Words::tr("failed");
     case RunState::Stopped:
-        return words("stopped");
+        return Words::tr("stopped");
     case RunState::Lost:
-        return words("lost");
+        return Words::tr("lost");
     }
     return {};
 }
@@ -83,14 +83,14 @@ QString whenWords(qint64 timeMs, qint64 nowMs)
 {
     if (timeMs == 0) return {};
     const qint64 minutes = (nowMs - timeMs) / 60000;
-    if (minutes < 1) return words("now");
-    if (minutes < 60) return words("%1 min").arg(minutes);
-    if (minutes < 12 * 60) return words("%1 h").arg(minutes / 60);
+    if (minutes < 1) return Words::tr("now");
+    if (minutes < 60) return Words::tr("%1 min").arg(minutes);
+    if (minutes < 12 * 60) return Words::tr("%1 h").arg(minutes / 60);
     const QDateTime then = QDateTime::fromMSecsSinceEpoch(timeMs), now = QDateTime::fromMSecsSinceEpoch(nowMs);
     const qint64 days = then.date().daysTo(now.date());
-    if (days == 0) return words("%1 h").arg(minutes / 60);
-    if (days == 1) return words("yesterday");
-    if (days < 7) return words("%1 days").arg(days);
+    if (days == 0) return Words::tr("%1 h").arg(minutes / 60);
+    if (days == 1) return Words::tr("yesterday");
+    if (days < 7) return Words::tr("%1 days").arg(days);
     return QLocale().toString(then.date(), then.date().year() == now.date().year() ? u"d MMM"_s : u"d MMM yyyy"_s);
 }
 
@@ -139,7 +139,7 @@ std::vector<Metric> resultsOf(const std::vector<Metric>& metrics)
 
 QString metricAxis(const QString& name)
 {
-    return name.contains(u"batch_"_s) ? words("step") : words("epoch");
+    return name.contains(u"batch_"_s) ? Words::tr("step") : Words::tr("epoch");
 }
 
 QString plainToolTip(const QString& text)
