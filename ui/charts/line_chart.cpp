@@ -13,6 +13,8 @@ LineChart::LineChart(QWidget* parent)
       m_yTicker(new AxisTicker), m_xText(numberText), m_yText(numberText)
 {
     m_plot->setFocusPolicy(Qt::NoFocus);
+    // segment by segment: a path that crosses itself thousands of times takes Qt most of a second
+    m_plot->setPlottingHint(QCP::phFastPolylines, true);
     m_plot->setAttribute(Qt::WA_TransparentForMouseEvents); // the overlay takes them
     m_plot->xAxis->setTicker(m_xTicker);
     m_plot->yAxis->setTicker(m_yTicker);
@@ -199,9 +201,13 @@ void LineChart::draw()
 {
     const QCPRange range = m_plot->xAxis->range();
     const int pixels = std::max(50, m_plot->width());
-    const auto show = [&](int graph, const Points& points, const QPen& pen) {
+    const auto show = [&](int graph, const Points& points, QPen pen) {
         const Points reduced = reduceToPixels(points, range.lower, range.upper, pixels);
         QCPGraph& target = *m_plot->graph(graph);
+        // where every pixel column is full, a hair is enough, and drawn several times as quickly
+        const bool dense = reduced.size() > static_cast<std::size_t>(pixels);
+        if (dense) pen.setWidthF(1);
+        target.setAntialiased(!dense);
         target.setPen(pen);
         // one point has no line: it is shown as a dot
         target.setScatterStyle(reduced.size() == 1 ? QCPScatterStyle(QCPScatterStyle::ssDisc, 6) : QCPScatterStyle());
@@ -213,7 +219,7 @@ void LineChart::draw()
         const Curve& curve = m_curves[static_cast<std::size_t>(i)];
         QColor color = theme().run(curve.color);
         QPen pen(color, 1.8);
-        pen.setJoinStyle(Qt::RoundJoin);
+        pen.setCapStyle(Qt::RoundCap); // segments are drawn one by one
         if (m_smoothed.empty()) {
             show(i, curve.points, pen);
             continue;

@@ -353,9 +353,11 @@ void RunsTest::chartDrawsAHundredThousandPoints()
     chart.setCurves(curves);
     const double set = static_cast<double>(timer.nsecsElapsed()) / 1e6;
     timer.start();
+    QCoreApplication::processEvents(); // it is drawn when the event loop comes to it
+    const double drawn = static_cast<double>(timer.nsecsElapsed()) / 1e6;
+    qInfo("4 curves of 25,000 points: set %.1f ms, drawn %.1f ms", set, drawn);
+    QVERIFY(set + drawn < 400); // far above what it takes
     const QImage image = chart.grab().toImage();
-    qInfo("4 curves of 25,000 points: set %.1f ms, drawn %.1f ms", set,
-          static_cast<double>(timer.nsecsElapsed()) / 1e6);
     QVERIFY(!image.isNull());
     chart.setSmoothing(0.9);
     QCOMPARE(chart.readings().size(), std::size_t(4));
