@@ -9,11 +9,36 @@
 
 namespace millrace::ui {
 
+namespace {
+
+constexpr qreal kCorner = 12;
+
+// Along the corners, each rounded.
+QPainterPath rounded(const QList<QPointF>& corners)
+{
+    QPainterPath path(corners.first());
+    for (qsizetype i = 1; i + 1 < corners.size(); ++i) {
+        const QPointF before = corners[i - 1] - corners[i], after = corners[i + 1] - corners[i];
+        const qreal lengthBefore = std::hypot(before.x(), before.y()), lengthAfter = std::hypot(after.x(), after.y());
+        const qreal radius = std::min({kCorner, lengthBefore / 2, lengthAfter / 2});
+        if (radius <= 0) continue;
+        path.lineTo(corners[i] + before * (radius / lengthBefore));
+        path.quadTo(corners[i], corners[i] + after * (radius / lengthAfter));
+    }
+    path.lineTo(corners.last());
+    return path;
+}
+
+} // namespace
+
 QPainterPath linkPath(const QPointF& from, const QPointF& to)
 {
     const qreal dx = to.x() - from.x();
-    // a link that runs back swings out, so that it is seen beside the nodes
-    const qreal bend = dx >= 0 ? std::max(24.0, dx / 2) : std::min(160.0, 60 - dx / 3);
+    if (dx < 0) { // it runs back: out, between the rows of nodes, and in again
+        const qreal out = from.x() + 18, in = to.x() - 18, between = (from.y() + to.y()) / 2;
+        return rounded({from, {out, from.y()}, {out, between}, {in, between}, {in, to.y()}, to});
+    }
+    const qreal bend = std::max(24.0, dx / 2);
     QPainterPath path(from);
     path.cubicTo(from + QPointF(bend, 0), to - QPointF(bend, 0), to);
     return path;
@@ -61,7 +86,7 @@ void LinkItem::paint(QPainter* painter, const QStyleOptionGraphicsItem*, QWidget
     painter->drawPath(path());
     // a pill wider than a short link would hide it
     const QPointF ends = path().pointAtPercent(1) - path().pointAtPercent(0);
-    if (!m_pill.isEmpty() && std::abs(ends.x()) + std::abs(ends.y()) > 50)
+    if (!m_pill.isEmpty() && std::abs(ends.x()) + std::abs(ends.y()) > 44)
         paintPill(*painter, path().pointAtPercent(0.5), m_pill);
 }
 

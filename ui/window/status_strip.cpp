@@ -8,7 +8,6 @@
 #include "ui/widgets/sign.h"
 
 #include <QHBoxLayout>
-#include <QLocale>
 #include <QMenu>
 #include <QPushButton>
 
@@ -113,7 +112,7 @@ void StatusStrip::showCurrentRun()
     m_progress->setFraction(m_current.fraction);
     QStringList rate;
     if (m_current.samplesPerSecond >= 0)
-        rate << tr("%1 samples/s").arg(QLocale::c().toString(qRound64(m_current.samplesPerSecond)));
+        rate << tr("%1 samples/s").arg(QString::fromStdString(formatCount(qRound64(m_current.samplesPerSecond))));
     if (m_current.remainingSeconds >= 0)
         rate << tr("%1 left").arg(QString::fromStdString(formatDuration(m_current.remainingSeconds)));
     if (m_active.size() > 1) rate << tr("%1 more running").arg(m_active.size() - 1);
