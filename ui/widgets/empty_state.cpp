@@ -45,9 +45,10 @@ EmptyState::EmptyState(const QString& iconName, const QString& title, const QStr
     m_title->setWordWrap(true);
     m_text->setAlignment(Qt::AlignCenter);
     m_text->setWordWrap(true);
-    m_text->setFixedWidth(400); // a width that may change would be given the height of another
+    m_text->setFixedWidth(400);
     layout->addWidget(m_title);
     layout->addWidget(m_text, 0, Qt::AlignHCenter);
+    setTexts(title, text);
     if (!buttonText.isEmpty()) {
         m_button = makeButton(buttonText, ButtonKind::Primary);
         connect(m_button, &QPushButton::clicked, this, &EmptyState::buttonClicked);
@@ -61,6 +62,8 @@ void EmptyState::setTexts(const QString& title, const QString& text)
 {
     m_title->setText(title);
     m_text->setText(text);
+    // the layout would give a label that is narrower than its cell the height that its text has at the cell's width
+    m_text->setMinimumHeight(m_text->heightForWidth(m_text->width()));
 }
 
 } // namespace millrace::ui
