@@ -355,7 +355,10 @@ Result<std::string> Connection::backUpLocked()
     std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &utc);
     const std::string target = str(folder, "/millrace-", stamp, "-v", version(), ".db");
     const std::string temporary = str(target, ".tmp-", ::getpid());
-    ::unlink(temporary.c_str());
+    // what was left by one that was killed: nobody else makes a backup while this process holds the lock
+    MR_TRY(const auto names, listDirectory(folder));
+    for (const std::string& name : names)
+        if (name.find(".db.tmp-") != std::string::npos) MR_CHECK(removeAll(joinPath(folder, name)));
     try {
         // not through the cache of statements: VACUUM wants no statement of the connection to be under way
         SQLite::Statement copy(m_database, "VACUUM INTO ?");
