@@ -67,6 +67,12 @@ CanvasScene::CanvasScene(PipelineDocument& document, QObject* parent) : QGraphic
     sync();
 }
 
+// The items go one by one, and whoever heard of the selection then would ask those that are gone.
+CanvasScene::~CanvasScene()
+{
+    blockSignals(true);
+}
+
 const pipeline::Document& CanvasScene::graph() const
 {
     const pipeline::Document* graph = m_document.graph(m_scope);
@@ -145,6 +151,8 @@ void CanvasScene::followNode(const NodeItem& moved)
 // Makes the items what the graph says. An item of an unchanged node stays, and stays selected.
 void CanvasScene::sync()
 {
+    // the layers that were shown are gone, as when the step that made them is undone
+    if (!m_scope.empty() && m_document.graph(m_scope) == nullptr) return setScope({});
     std::set<std::string, std::less<>> present;
     for (const pipeline::Node& candidate : graph().nodes) {
         present.insert(candidate.id);

@@ -19,6 +19,7 @@ class CanvasScene : public QGraphicsScene
 
 public:
     explicit CanvasScene(PipelineDocument& document, QObject* parent = nullptr);
+    ~CanvasScene() override;
 
     PipelineDocument& document() const { return m_document; }
     const Scope& scope() const { return m_scope; }
@@ -30,6 +31,8 @@ public:
     std::vector<std::string> selectedNodes() const;
     std::vector<pipeline::Link> selectedLinks() const;
     void select(const std::vector<std::string>& nodes);
+    /// Puts every node where the document has it.
+    void putBack() { sync(); }
 
     struct PortHit
     {

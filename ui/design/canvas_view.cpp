@@ -85,7 +85,7 @@ QPointF CanvasView::placeForNew() const
 {
     const QPoint pointer = viewport()->mapFromGlobal(QCursor::pos());
     const QPoint place = viewport()->rect().contains(pointer) && underMouse() ? pointer : viewport()->rect().center();
-    return mapToScene(place);
+    return snapped(mapToScene(place));
 }
 
 void CanvasView::addNode(const QString& type, const std::optional<QPointF>& at)
@@ -237,8 +237,7 @@ void CanvasView::commitMoves()
     if (moved.empty()) return;
     Change change = movement(m_scene.graph(), moved);
     change.scope = m_scene.scope();
-    if (!m_scene.document().change(std::move(change), tr("Move")))
-        m_scene.setScope(m_scene.scope()); // refused: back to where the document has them
+    if (!m_scene.document().change(std::move(change), tr("Move"))) m_scene.putBack(); // refused
 }
 
 void CanvasView::nudge(const QPointF& step)

@@ -23,7 +23,7 @@ public:
 
     void zoomBy(double factor);
     void fitToView();
-    /// In the scene: where the pointer is, else the middle of what is seen.
+    /// In the scene, on its grid: where the pointer is, else the middle of what is seen.
     QPointF placeForNew() const;
     /// Adds a node of the type there, or at `placeForNew`, and selects it.
     void addNode(const QString& type, const std::optional<QPointF>& at = {});

@@ -133,7 +133,6 @@ QAction* DesignPage::add(const QString& text, const QKeySequence& shortcut, cons
 {
     auto* action = new QAction(text, this);
     action->setShortcut(shortcut);
-    action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
     action->setStatusTip(tip);
     connect(action, &QAction::triggered, this, std::move(slot));
     addAction(action);
@@ -168,13 +167,13 @@ void DesignPage::makeEditActions()
     m_redo = m_document.undoStack()->createRedoAction(this, tr("Redo"));
     m_redo->setShortcuts({QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
     for (QAction* action : {m_undo, m_redo}) {
-        action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
         addAction(action);
         m_commands << action;
     }
     // these act on the canvas alone, so that a text field keeps its own keys
     const auto onCanvas = [this](QAction* action) {
         removeAction(action);
+        action->setShortcutContext(Qt::WidgetWithChildrenShortcut);
         m_view->addAction(action);
         m_forSelection << action;
     };

@@ -28,7 +28,8 @@ class DesignPage : public QWidget
 public:
     DesignPage(PipelineDocument& document, DocumentFiles& files, QWidget* parent = nullptr);
 
-    /// Every action of the page, for the command palette and the window's shortcuts.
+    /// Every action of the page, for the command palette. Their shortcuts hold while the page is shown; those that act
+    /// on the selection only while the canvas has the focus.
     QList<QAction*> commands() const { return m_commands; }
     /// Goes into its graph, selects the node, puts the cursor into the parameter's field.
     void showProblem(const ProblemLine& problem);

@@ -34,8 +34,14 @@ LinkGesture::LinkGesture(CanvasScene& scene, const CanvasScene::PortHit& start)
 
 LinkGesture::~LinkGesture()
 {
-    if (m_marked != nullptr) m_marked->setTarget(std::nullopt, false);
+    unmark();
     delete m_line;
+}
+
+void LinkGesture::unmark()
+{
+    if (NodeItem* item = m_scene.node(m_marked)) item->setTarget(std::nullopt, false);
+    m_marked.clear();
 }
 
 std::optional<LinkGesture::Target> LinkGesture::targetAt(const QPointF& point) const
@@ -59,8 +65,7 @@ std::optional<LinkGesture::Target> LinkGesture::targetAt(const QPointF& point) c
 
 QString LinkGesture::moveTo(const QPointF& point)
 {
-    if (m_marked != nullptr) m_marked->setTarget(std::nullopt, false);
-    m_marked = nullptr;
+    unmark();
     const NodeItem* node = m_scene.node(m_start.node);
     if (node == nullptr) return {};
     const QPointF start = node->portPosition(m_start.port, m_fromOutput);
@@ -68,8 +73,8 @@ QString LinkGesture::moveTo(const QPointF& point)
     const auto target = targetAt(point);
     if (!target) return {};
     const bool allowed = target->allowed.has_value();
-    m_marked = target->hit.node;
-    m_marked->setTarget(target->hit.port, allowed);
+    m_marked = target->hit.node->view().id;
+    target->hit.node->setTarget(target->hit.port, allowed);
     m_line->setPen(QPen(theme().color(allowed ? Role::Good : Role::Bad), 2, Qt::DashLine));
     return allowed ? QString() : words(target->allowed.error());
 }

@@ -30,13 +30,14 @@ private:
         Status allowed;
     };
     std::optional<Target> targetAt(const QPointF& point) const;
+    void unmark();
 
     CanvasScene& m_scene;
     pipeline::Endpoint m_start;
     bool m_fromOutput = true;
     std::optional<pipeline::Link> m_detached; ///< the link whose end is dragged
     QGraphicsPathItem* m_line;
-    NodeItem* m_marked = nullptr;
+    std::string m_marked; ///< the node whose port is marked; by its id, for it may go while the pointer is held
 };
 
 /// Whether the link may be drawn, where the link that stands in its input now makes way.
