@@ -1,5 +1,6 @@
 #include "ui/design/link_item.h"
 
+#include "ui/design/node_item.h"
 #include "ui/theme/theme.h"
 #include "ui/widgets/pill.h"
 
@@ -84,6 +85,7 @@ void LinkItem::paint(QPainter* painter, const QStyleOptionGraphicsItem*, QWidget
     painter->setPen(pen);
     painter->setBrush(Qt::NoBrush);
     painter->drawPath(path());
+    if (isSeenFromAfar(*painter)) return;
     // a pill wider than a short link would hide it
     const QPointF ends = path().pointAtPercent(1) - path().pointAtPercent(0);
     if (!m_pill.isEmpty() && std::abs(ends.x()) + std::abs(ends.y()) > 44)

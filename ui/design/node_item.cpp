@@ -4,9 +4,7 @@
 #include "ui/theme/theme.h"
 
 #include <QGraphicsSceneHoverEvent>
-#include <QPainter>
 #include <QPainterPath>
-#include <QStyleOptionGraphicsItem>
 #include <algorithm>
 
 namespace millrace::ui {
@@ -98,6 +96,7 @@ QVariant NodeItem::itemChange(GraphicsItemChange change, const QVariant& value)
 
 void NodeItem::paint(QPainter* painter, const QStyleOptionGraphicsItem*, QWidget*)
 {
+    if (isSeenFromAfar(*painter)) return paintFromAfar(*painter);
     painter->setRenderHint(QPainter::Antialiasing);
     const QRectF area = QRectF(0, 0, kWidth, height()).adjusted(0.5, 0.5, -0.5, -0.5);
     if (!theme().isDark()) { // hardly a shadow
@@ -127,6 +126,19 @@ void NodeItem::paint(QPainter* painter, const QStyleOptionGraphicsItem*, QWidget
     }
     paintPorts(*painter, m_view.inputs, false);
     paintPorts(*painter, m_view.outputs, true);
+}
+
+void NodeItem::paintFromAfar(QPainter& painter) const
+{
+    const bool failed = m_view.sign == Sign::Failed;
+    const bool strong = isSelected() || m_view.sign == Sign::Running;
+    painter.setPen(QPen(theme().color(strong   ? Role::Accent
+                                      : failed ? Role::Bad
+                                               : Role::Line),
+                        strong || failed ? 8 : 2));
+    painter.setBrush(theme().color(Role::Raised));
+    painter.drawRect(QRectF(0, 0, kWidth, height()));
+    painter.fillRect(QRectF(10, 11, 8, 22), theme().port(m_view.flow));
 }
 
 void NodeItem::paintText(QPainter& painter) const

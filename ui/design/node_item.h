@@ -4,7 +4,9 @@
 #include "ui/widgets/sign.h"
 
 #include <QGraphicsItem>
+#include <QPainter>
 #include <QString>
+#include <QStyleOptionGraphicsItem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +32,12 @@ struct NodeView
     double fraction = -1; ///< of the stage at work; negative: no line
     bool operator==(const NodeView&) const = default;
 };
+
+/// Zoomed out so far that letters are shorter than four pixels: only shapes are painted then.
+inline bool isSeenFromAfar(const QPainter& painter)
+{
+    return QStyleOptionGraphicsItem::levelOfDetailFromTransform(painter.worldTransform()) < 0.35;
+}
 
 class NodeItem : public QGraphicsItem
 {
@@ -70,6 +78,7 @@ protected:
     QVariant itemChange(GraphicsItemChange change, const QVariant& value) override;
 
 private:
+    void paintFromAfar(QPainter& painter) const;
     void paintPorts(QPainter& painter, const std::vector<PortView>& ports, bool output) const;
     void paintText(QPainter& painter) const;
     QPointF localPosition(std::size_t index, bool output) const;
