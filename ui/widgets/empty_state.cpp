@@ -5,6 +5,7 @@
 
 #include <QPainter>
 #include <QVBoxLayout>
+#include <algorithm>
 
 namespace millrace::ui {
 
@@ -63,7 +64,7 @@ void EmptyState::setTexts(const QString& title, const QString& text)
     m_title->setText(title);
     m_text->setText(text);
     // the layout would give a label that is narrower than its cell the height that its text has at the cell's width
-    m_text->setMinimumHeight(m_text->heightForWidth(m_text->width()));
+    m_text->setMinimumHeight(std::max(0, m_text->heightForWidth(m_text->width()))); // -1 for no text
 }
 
 } // namespace millrace::ui
