@@ -178,10 +178,12 @@ void WindowTest::designKeysStayOnTheirPage()
     design.scene().select({"fit"});
     const std::string before = desktop.document.text();
     desktop.window.showPage(MainWindow::Runs);
-    desktop.window.runsPage().setFocus();
-    for (const int key : {int(Qt::Key_Delete), int(Qt::Key_L)}) QTest::keyClick(&desktop.window, Qt::Key(key));
+    auto* focused = desktop.window.findChildren<RailButton*>().at(MainWindow::Runs);
+    focused->setFocus();
+    QVERIFY(focused->hasFocus());
+    for (const int key : {int(Qt::Key_Delete), int(Qt::Key_L)}) QTest::keyClick(focused, Qt::Key(key));
     for (const int key : {int(Qt::Key_X), int(Qt::Key_D), int(Qt::Key_Z)})
-        QTest::keyClick(&desktop.window, Qt::Key(key), Qt::ControlModifier);
+        QTest::keyClick(focused, Qt::Key(key), Qt::ControlModifier);
     QCOMPARE(desktop.document.text(), before);
     // chosen by name it is seen what it does
     desktop.command(u"Fit to View"_s)->trigger();
