@@ -98,7 +98,6 @@ void MainWindow::makeActions()
     add(tr("Colors as the System"), {}, [] { theme().setMode(Theme::Mode::System); });
     add(tr("Quit"), QKeySequence(QKeySequence::Quit), [this] { close(); });
     addActions(m_actions);
-    addActions(m_design->commands());
     // a command that is chosen from the palette on another page acts on what is then seen
     for (QAction* action : m_design->commands())
         connect(action, &QAction::triggered, this, [this] { showPage(Design); });
