@@ -181,10 +181,14 @@ void WindowTest::designKeysStayOnTheirPage()
     auto* focused = desktop.window.findChildren<RailButton*>().at(MainWindow::Runs);
     focused->setFocus();
     QVERIFY(focused->hasFocus());
-    for (const int key : {int(Qt::Key_Delete), int(Qt::Key_L)}) QTest::keyClick(focused, Qt::Key(key));
-    for (const int key : {int(Qt::Key_X), int(Qt::Key_D), int(Qt::Key_Z)})
-        QTest::keyClick(focused, Qt::Key(key), Qt::ControlModifier);
-    QCOMPARE(desktop.document.text(), before);
+    const std::pair<Qt::Key, Qt::KeyboardModifiers> keys[] = {{Qt::Key_Delete, Qt::NoModifier},
+                                                              {Qt::Key_D, Qt::ControlModifier},
+                                                              {Qt::Key_X, Qt::ControlModifier},
+                                                              {Qt::Key_Z, Qt::ControlModifier}};
+    for (const auto& [key, modifiers] : keys) {
+        QTest::keyClick(focused, key, modifiers);
+        QCOMPARE(desktop.document.text(), before);
+    }
     // chosen by name it is seen what it does
     desktop.command(u"Fit to View"_s)->trigger();
     QCOMPARE(desktop.window.page(), MainWindow::Design);
