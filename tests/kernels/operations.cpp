@@ -317,13 +317,20 @@ constexpr OperationRow kOperations[] = {
     {"adam", adam},
 };
 
+const OperationRow* findOperation(std::string_view name)
+{
+    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations)})
+        for (const OperationRow& row : family)
+            if (row.name == name) return &row;
+    return nullptr;
+}
+
 } // namespace
 
 Result<Problem> buildProblem(Case line)
 {
-    const auto* row = std::ranges::find(kOperations, line.operation(), &OperationRow::name);
-    if (row == std::end(kOperations))
-        return makeError(Code::NotFound, str("There is no operation \"", line.operation(), "\"."));
+    const OperationRow* row = findOperation(line.operation());
+    if (!row) return makeError(Code::NotFound, str("There is no operation \"", line.operation(), "\"."));
     Problem problem = row->build(line);
     if (const std::string text = line.problem(); !text.empty()) return makeError(Code::InvalidFormat, text);
     return problem;

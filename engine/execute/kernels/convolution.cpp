@@ -1,0 +1,48 @@
+// Convolutions.
+#include "engine/execute/kernels/families.h"
+
+namespace millrace::execute::families {
+
+namespace {
+
+kernels::Conv2d convolutionOf(const Site& site, const Shape& x, const Shape& weight)
+{
+    const graph::Window window = graph::convolutionWindow(site.operation(), weight[1], weight[2]);
+    kernels::Conv2d conv;
+    conv.batch = x[0], conv.height = x[1], conv.width = x[2], conv.channels = x[3];
+    conv.outputChannels = weight[0], conv.kernelHeight = weight[1], conv.kernelWidth = weight[2];
+    conv.groups = site->integer("groups", 1);
+    conv.strideHeight = window.strideHeight, conv.strideWidth = window.strideWidth;
+    conv.padHeight = window.paddingHeight, conv.padWidth = window.paddingWidth;
+    conv.dilationHeight = window.dilationHeight, conv.dilationWidth = window.dilationWidth;
+    return conv;
+}
+
+} // namespace
+
+std::span<const Row> convolution()
+{
+    static const std::vector<Row> rows = {
+        {"conv2d",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeConv2d(convolutionOf(s, s.input(0).shape, s.input(1).shape), threads);
+         },
+         {in(0), in(1), in(2)},
+         {out(0)}},
+        {"conv2d_backward_data",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeConv2dBackward(convolutionOf(s, s.output(0).shape, s.input(0).shape), threads);
+         },
+         {none, in(0), in(1)},
+         {out(0), none, none}},
+        {"conv2d_backward_weights",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeConv2dBackward(convolutionOf(s, s.input(0).shape, s.output(0).shape), threads);
+         },
+         {in(0), none, in(1)},
+         {none, out(0), out(1)}},
+    };
+    return rows;
+}
+
+} // namespace millrace::execute::families

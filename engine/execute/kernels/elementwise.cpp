@@ -1,0 +1,58 @@
+// Operations on each element by itself.
+#include "engine/execute/kernels/families.h"
+#include "kernels/base/random.h"
+#include "kernels/base/text.h"
+
+namespace millrace::execute::families {
+
+namespace {
+
+template <kernels::Nonlinearity kind> kernels::Activation activationOf(const Site& site)
+{
+    const bool byTanh = kind == kernels::Nonlinearity::GeluExact && site->text("approximate") == "tanh";
+    return {byTanh ? kernels::Nonlinearity::GeluTanh : kind, site.input(0).shape.elements()};
+}
+
+template <kernels::Nonlinearity kind> KernelResult makeActivation(const Site& site, Mode, int threads)
+{
+    return cpu::makeActivation(activationOf<kind>(site), threads);
+}
+
+template <kernels::Nonlinearity kind> KernelResult makeActivationBackward(const Site& site, Mode, int threads)
+{
+    return cpu::makeActivationBackward(activationOf<kind>(site), threads);
+}
+
+KernelResult makeDropout(const Site& site, Mode mode, int threads)
+{
+    if (mode == Mode::Inference) return makeCopy(site, mode, threads);
+    const bool named = site->attributes.contains("stream");
+    const std::uint64_t stream =
+        named ? static_cast<std::uint64_t>(site->integer("stream")) : streamOf(str("dropout/", site->layer));
+    return cpu::makeDropout({site.input(0).shape.elements(), site->number("probability", 0.5), stream}, threads);
+}
+
+} // namespace
+
+std::span<const Row> elementwise()
+{
+    using enum kernels::Nonlinearity;
+    static const std::vector<Row> rows = {
+        {"relu", makeActivation<Relu>, {in(0)}, {out(0)}},
+        {"relu_backward", makeActivationBackward<Relu>, {in(0), in(1)}, {out(0)}},
+        {"tanh", makeActivation<Tanh>, {in(0)}, {out(0)}},
+        {"tanh_backward", makeActivationBackward<Tanh>, {in(0), in(1)}, {out(0)}},
+        {"sigmoid", makeActivation<Sigmoid>, {in(0)}, {out(0)}},
+        {"sigmoid_backward", makeActivationBackward<Sigmoid>, {in(0), in(1)}, {out(0)}},
+        {"gelu", makeActivation<GeluExact>, {in(0)}, {out(0)}},
+        {"gelu_backward", makeActivationBackward<GeluExact>, {in(0), in(1)}, {out(0)}},
+        {"dropout", makeDropout, {in(0)}, {out(0)}},
+        {"add",
+         [](const Site& s, Mode, int threads) { return cpu::makeAdd({s.output(0).shape.elements()}, threads); },
+         {in(0), in(1)},
+         {out(0)}},
+    };
+    return rows;
+}
+
+} // namespace millrace::execute::families

@@ -1,0 +1,40 @@
+// Matrix products.
+#include "engine/execute/kernels/families.h"
+
+namespace millrace::execute::families {
+
+namespace {
+
+kernels::Dense denseOf(const Shape& x, const Shape& weight)
+{
+    return {x[0], weight[1], weight[0]};
+}
+
+} // namespace
+
+std::span<const Row> linear()
+{
+    static const std::vector<Row> rows = {
+        {"dense",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeDense(denseOf(s.input(0).shape, s.input(1).shape), threads);
+         },
+         {in(0), in(1), in(2)},
+         {out(0)}},
+        {"dense_backward_data",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeDenseBackward(denseOf(s.output(0).shape, s.input(0).shape), threads);
+         },
+         {none, in(0), in(1)},
+         {out(0), none, none}},
+        {"dense_backward_weights",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeDenseBackward(denseOf(s.input(0).shape, s.output(0).shape), threads);
+         },
+         {in(0), none, in(1)},
+         {none, out(0), out(1)}},
+    };
+    return rows;
+}
+
+} // namespace millrace::execute::families

@@ -1,0 +1,48 @@
+// Pooling.
+#include "engine/execute/kernels/families.h"
+
+namespace millrace::execute::families {
+
+namespace {
+
+kernels::Pool2d poolOf(const Site& site, const Shape& x)
+{
+    const graph::Window window = graph::poolingWindow(site.operation());
+    kernels::Pool2d pool;
+    pool.batch = x[0], pool.height = x[1], pool.width = x[2], pool.channels = x[3];
+    pool.kernelHeight = window.height, pool.kernelWidth = window.width;
+    pool.strideHeight = window.strideHeight, pool.strideWidth = window.strideWidth;
+    pool.padHeight = window.paddingHeight, pool.padWidth = window.paddingWidth;
+    return pool;
+}
+
+} // namespace
+
+std::span<const Row> pooling()
+{
+    static const std::vector<Row> rows = {
+        {"max_pool2d",
+         [](const Site& s, Mode, int threads) { return cpu::makeMaxPool2d(poolOf(s, s.input(0).shape), threads); },
+         {in(0)},
+         {out(0)}},
+        {"max_pool2d_backward",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeMaxPool2dBackward(poolOf(s, s.input(0).shape), threads);
+         },
+         {in(0), in(1)},
+         {out(0)}},
+        {"average_pool2d",
+         [](const Site& s, Mode, int threads) { return cpu::makeAveragePool2d(poolOf(s, s.input(0).shape), threads); },
+         {in(0)},
+         {out(0)}},
+        {"average_pool2d_backward",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeAveragePool2dBackward(poolOf(s, s.output(0).shape), threads);
+         },
+         {in(0)},
+         {out(0)}},
+    };
+    return rows;
+}
+
+} // namespace millrace::execute::families
