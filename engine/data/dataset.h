@@ -27,6 +27,7 @@ struct Dataset
     std::vector<float> features;      ///< rows × schema.features.elements(), row-major
     std::vector<std::int32_t> labels; ///< rows, for TargetKind::Classes
     std::vector<float> targets;       ///< rows, for TargetKind::Number
+    nlohmann::json augmentation;      ///< how training changes images each time anew; null: not at all
     std::vector<std::string> notes;   ///< what a user should know: "12 missing values filled with the column's median"
 
     std::int64_t rows() const;
