@@ -121,10 +121,46 @@ ParamSpec integerListParam(std::string id, std::string title, std::string help, 
         minimum, maximum, std::move(unit));
 }
 
+ParamSpec seedParam(std::string help)
+{
+    constexpr double kMaximumSeed = 9007199254740991.0; // 2^53 - 1: what JSON readers everywhere keep exactly
+    return integerParam("seed", "Seed", std::move(help), 7, 0, kMaximumSeed);
+}
+
 ParamSpec advanced(ParamSpec spec)
 {
     spec.advanced = true;
     return spec;
+}
+
+NodeSpec nodeType(std::string type, std::string title, std::string category, std::string help)
+{
+    NodeSpec spec;
+    spec.type = std::move(type);
+    spec.title = std::move(title);
+    spec.category = std::move(category);
+    spec.help = std::move(help);
+    return spec;
+}
+
+PortSpec rowsPort(std::string id, std::string title, bool required)
+{
+    return {std::move(id), std::move(title), PortType::Rows, required};
+}
+
+PortSpec tokensPort(std::string id, std::string title, bool required)
+{
+    return {std::move(id), std::move(title), PortType::Tokens, required};
+}
+
+PortSpec modelPort()
+{
+    return {"model", "Model", PortType::Model, true};
+}
+
+PortSpec metricsPort()
+{
+    return {"metrics", "Metrics", PortType::Metrics, true};
 }
 
 const PortSpec* NodeSpec::input(std::string_view id) const
@@ -168,7 +204,24 @@ Json paramValue(const Node& node, const NodeSpec& spec, std::string_view id)
 {
     if (const auto found = node.params.find(std::string(id)); found != node.params.end()) return *found;
     const ParamSpec* known = spec.param(id);
-    return known ? known->defaultValue : Json();
+    return known ? defaultOf(*known, node, spec) : Json();
+}
+
+Json defaultOf(const ParamSpec& param, const Node& node, const NodeSpec& spec)
+{
+    if (!param.defaultsBy) return param.defaultValue;
+    const Json other = paramValue(node, spec, param.defaultsBy->param);
+    const auto found =
+        other.is_string() ? param.defaultsBy->values.find(other.get<std::string>()) : param.defaultsBy->values.end();
+    return found == param.defaultsBy->values.end() ? param.defaultValue : found->second;
+}
+
+bool applies(const ParamSpec& param, const Node& node, const NodeSpec& spec)
+{
+    if (!param.appliesWhen) return true;
+    const auto& values = param.appliesWhen->values;
+    const Json other = paramValue(node, spec, param.appliesWhen->param);
+    return other.is_string() && std::find(values.begin(), values.end(), other.get<std::string>()) != values.end();
 }
 
 namespace {
@@ -200,6 +253,9 @@ Json paramJson(const ParamSpec& spec)
     if (spec.maximum) json["maximum"] = bound(spec, *spec.maximum);
     if (!spec.choices.empty()) json["choices"] = spec.choices;
     if (spec.advanced) json["advanced"] = true;
+    if (spec.defaultsBy) json["defaults_by"] = {{"param", spec.defaultsBy->param}, {"values", spec.defaultsBy->values}};
+    if (spec.appliesWhen)
+        json["applies_when"] = {{"param", spec.appliesWhen->param}, {"values", spec.appliesWhen->values}};
     json["help"] = spec.help;
     return json;
 }

@@ -4,6 +4,7 @@
 #include "engine/pipeline/document.h"
 #include "kernels/base/result.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,20 @@ enum class ParamKind
 };
 std::string_view name(ParamKind kind);
 
+/// A default that follows another parameter of the node: each optimizer's learning rate, each size's layers.
+struct DefaultsBy
+{
+    std::string param;
+    std::map<std::string, Json> values; ///< by the other parameter's value; for any other, the parameter's own default
+};
+
+/// A parameter that counts only where another one of the node has one of these values.
+struct AppliesWhen
+{
+    std::string param;
+    std::vector<std::string> values;
+};
+
 struct ParamSpec
 {
     std::string id, title, help;
@@ -51,7 +66,9 @@ struct ParamSpec
     std::optional<double> minimum, maximum; ///< inclusive; for Integer, Number and the members of IntegerList
     std::vector<std::string> choices;       ///< for Choice
     bool advanced = false;                  ///< shown under "More"
-    bool isName = false;                    ///< for Text: letters, digits, '.', '_' and '-' alone, at most 128
+    std::optional<DefaultsBy> defaultsBy;
+    std::optional<AppliesWhen> appliesWhen;
+    bool isName = false; ///< for Text: letters, digits, '.', '_' and '-' alone, at most 128
 };
 
 struct NodeSpec
@@ -85,7 +102,11 @@ private:
     std::vector<NodeSpec> m_specs;
 };
 
-/// The parameter's value: the node's own, else the catalogue's default, else null.
+/// The value that counts where the node gives none; null where it must.
+Json defaultOf(const ParamSpec& param, const Node& node, const NodeSpec& spec);
+/// Whether the parameter counts beside the node's other ones.
+bool applies(const ParamSpec& param, const Node& node, const NodeSpec& spec);
+/// The parameter's value: the node's own, else its default beside the node's other parameters, else null.
 Json paramValue(const Node& node, const NodeSpec& spec, std::string_view id);
 /// Checks one value against its specification. Errors: InvalidArgument saying the value, what is allowed and its unit.
 Status checkParam(const ParamSpec& spec, const Json& value);

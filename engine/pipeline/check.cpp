@@ -2,6 +2,7 @@
 
 #include "engine/pipeline/layer_build.h"
 #include "engine/pipeline/model_builder.h"
+#include "engine/pipeline/optimizer_types.h"
 #include "engine/pipeline/structure.h"
 #include "kernels/base/text.h"
 #include "kernels/base/units.h"
@@ -254,9 +255,8 @@ private:
     static std::string trainFact(const Node& node, const NodeSpec& spec)
     {
         const auto optimizer = usableValue(node, spec, "optimizer").get<std::string>();
-        const std::string shown = optimizer == "sgd" ? "SGD" : optimizer == "adam" ? "Adam" : "AdamW";
-        return str(count(usableValue(node, spec, "epochs").get<std::int64_t>(), "epoch", "epochs"), " · ", shown, " ",
-                   usableValue(node, spec, "learning_rate").get<double>(), " · ",
+        return str(count(usableValue(node, spec, "epochs").get<std::int64_t>(), "epoch", "epochs"), " · ",
+                   findOptimizer(optimizer)->title, " ", usableValue(node, spec, "learning_rate").get<double>(), " · ",
                    usableValue(node, spec, "schedule").get<std::string>());
     }
 

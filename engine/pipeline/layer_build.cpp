@@ -144,24 +144,51 @@ private:
         graph::Tensor features;
         features.name = "features";
         features.role = graph::Role::Input;
+        features.type = m_options.schema->vocabulary > 0 ? DType::I32 : DType::F32;
         features.shape = *shape;
         m_result.outputs[index] = m_result.graph.addTensor(std::move(features));
         m_result.graph.ports()["features"] = *m_result.outputs[index];
+    }
+
+    // One number for each answer; where the next token is the target, at each position of the sequence.
+    bool fits(const Shape& shape) const
+    {
+        const bool sequence = m_options.schema->target == TargetKind::NextToken;
+        if (shape.rank() != (sequence ? 3u : 2u)) return false;
+        if (sequence && shape[1] != m_options.schema->features[0]) return false;
+        return shape[shape.rank() - 1] == m_answers || m_options.classesAreSample;
+    }
+
+    std::string wantedAnswer() const
+    {
+        switch (m_options.schema->target) {
+        case TargetKind::Classes:
+            return str("one for each of ", m_answers, " classes");
+        case TargetKind::NextToken:
+            return str(m_options.schema->features[0], "×", m_answers,
+                       ": at each position one for each token of the vocabulary");
+        default:
+            return "one number";
+        }
+    }
+
+    std::string outputAdvice(const Shape& shape) const
+    {
+        const bool sequence = m_options.schema->target == TargetKind::NextToken;
+        if (shape.rank() == (sequence ? 3u : 2u))
+            return "Set the units of the last Dense layer to 0: as many as the target needs.";
+        if (sequence) return "Keep the sequence: take layers such as Embedding, Attention and Dense, and no Flatten.";
+        return "Put a Flatten and a Dense layer before the output.";
     }
 
     void takeOutput(std::size_t index, graph::TensorId tensor)
     {
         m_result.graph.ports()["output"] = tensor;
         const Shape& shape = m_result.graph.tensor(tensor).shape;
-        if (m_answers == 0 || (shape.rank() == 2 && (shape[1] == m_answers || m_options.classesAreSample))) return;
-        const std::string wanted = m_options.schema->target == TargetKind::Classes
-                                       ? str("one for each of ", m_answers, " classes")
-                                       : std::string("one number");
+        if (m_answers == 0 || fits(shape)) return;
         report(makeError(Code::InvalidArgument, str("The model answers ", rowShape(shape),
-                                                    " values for each row, but the target needs ", wanted, "."))
-                   .advise(shape.rank() == 2
-                               ? "Set the units of the last Dense layer to 0: as many as the target needs."
-                               : "Put a Flatten and a Dense layer before the output."),
+                                                    " values for each row, but the target needs ", wantedAnswer(), "."))
+                   .advise(outputAdvice(shape)),
                index);
     }
 

@@ -10,6 +10,17 @@ namespace millrace::pipeline {
 std::vector<NodeSpec> nodeTypes();
 std::vector<NodeSpec> layerTypes();
 
+/// Families of nodeTypes(), a file each.
+std::vector<NodeSpec> modelTypes();
+std::vector<NodeSpec> trainingTypes();
+
+/// A node type without ports and parameters.
+NodeSpec nodeType(std::string type, std::string title, std::string category, std::string help);
+PortSpec rowsPort(std::string id, std::string title, bool required = true);
+PortSpec tokensPort(std::string id, std::string title, bool required = true);
+PortSpec modelPort();
+PortSpec metricsPort();
+
 /// Parameter specifications in one line each; the text parameters are id, title and help.
 ParamSpec integerParam(std::string id, std::string title, std::string help, Json defaultValue, double minimum,
                        double maximum, std::string unit = {});
@@ -22,6 +33,7 @@ ParamSpec textParam(std::string id, std::string title, std::string help, Json de
 ParamSpec pathParam(std::string id, std::string title, std::string help);
 ParamSpec integerListParam(std::string id, std::string title, std::string help, Json defaultValue, double minimum,
                            double maximum, std::string unit = {});
+ParamSpec seedParam(std::string help);
 ParamSpec advanced(ParamSpec spec);
 
 } // namespace millrace::pipeline

@@ -9,8 +9,10 @@
 namespace millrace::pipeline {
 
 namespace {
-constexpr std::array<std::pair<TargetKind, std::string_view>, 3> kTargetNames{
-    {{TargetKind::None, "none"}, {TargetKind::Classes, "classes"}, {TargetKind::Number, "number"}}};
+constexpr std::array<std::pair<TargetKind, std::string_view>, 4> kTargetNames{{{TargetKind::None, "none"},
+                                                                               {TargetKind::Classes, "classes"},
+                                                                               {TargetKind::Number, "number"},
+                                                                               {TargetKind::NextToken, "next_token"}}};
 
 std::string_view targetName(TargetKind kind)
 {
@@ -23,8 +25,8 @@ Result<TargetKind> targetKind(const std::string& text)
 {
     for (const auto& [value, known] : kTargetNames)
         if (known == text) return value;
-    return makeError(Code::InvalidFormat,
-                     str("The schema's target kind is '", printable(text), "'; none, classes or number was expected."));
+    return makeError(Code::InvalidFormat, str("The schema's target kind is '", printable(text),
+                                              "'; none, classes, number or next_token was expected."));
 }
 
 Result<RowsSchema> read(const nlohmann::json& json)
@@ -37,6 +39,7 @@ Result<RowsSchema> read(const nlohmann::json& json)
     schema.classes = json.at("target").value("classes", std::vector<std::string>());
     schema.rows = json.value("rows", std::int64_t{-1});
     schema.image = json.value("image", false);
+    schema.vocabulary = json.value("vocabulary", std::int64_t{0});
     for (const auto& column : json.value("columns", nlohmann::json::array()))
         schema.columns.push_back(
             {column.at("name").get<std::string>(), column.value("minimum", 0.0), column.value("maximum", 0.0)});
@@ -44,6 +47,12 @@ Result<RowsSchema> read(const nlohmann::json& json)
         return makeError(Code::InvalidFormat,
                          str("The schema says that rows are images, but their shape is ", schema.features.toString(),
                              "; height, width and channels were expected."));
+    if (schema.vocabulary < 0 || (schema.vocabulary > 0 && schema.features.rank() != 1))
+        return makeError(Code::InvalidFormat,
+                         str("The schema has a vocabulary of ", schema.vocabulary, " for rows of the shape ",
+                             schema.features.toString(), "; a positive number and a sequence were expected."));
+    if (schema.target == TargetKind::NextToken && schema.vocabulary == 0)
+        return makeError(Code::InvalidFormat, "The schema's target is the next token, but it has no vocabulary.");
     return schema;
 }
 } // namespace
@@ -51,6 +60,7 @@ Result<RowsSchema> read(const nlohmann::json& json)
 std::int64_t answersPerRow(const RowsSchema& schema)
 {
     if (schema.target == TargetKind::Classes) return static_cast<std::int64_t>(schema.classes.size());
+    if (schema.target == TargetKind::NextToken) return schema.vocabulary;
     return schema.target == TargetKind::Number ? 1 : 0;
 }
 
@@ -67,6 +77,7 @@ nlohmann::json toJson(const RowsSchema& schema)
     json["features"] = std::vector<std::int64_t>(dimensions.begin(), dimensions.end());
     json["rows"] = schema.rows;
     json["image"] = schema.image;
+    if (schema.vocabulary > 0) json["vocabulary"] = schema.vocabulary;
     json["target"] = {{"kind", targetName(schema.target)}, {"name", schema.targetName}, {"classes", schema.classes}};
     json["columns"] = nlohmann::json::array();
     for (const Column& column : schema.columns)

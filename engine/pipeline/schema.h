@@ -15,7 +15,8 @@ enum class TargetKind
 {
     None,
     Classes,
-    Number
+    Number,
+    NextToken ///< at each position of a sequence of tokens, the one that follows
 };
 
 struct Column
@@ -24,7 +25,7 @@ struct Column
     double minimum = 0, maximum = 0; ///< over the training rows, where known
 };
 
-/// Rows of one feature tensor and one target each.
+/// Rows of one feature tensor and one target each. A row of tokens is a sequence of whole numbers, {context}.
 struct RowsSchema
 {
     Shape features;         ///< of one row, channels last for images: {8, 8, 1}; {F} for a table
@@ -34,6 +35,7 @@ struct RowsSchema
     std::vector<std::string> classes; ///< names, index is the label; for TargetKind::Classes
     std::vector<Column> columns;      ///< for a table, one per feature
     bool image = false;               ///< features are {H, W, C}
+    std::int64_t vocabulary = 0;      ///< > 0: the features are token ids below it
 
     bool operator==(const RowsSchema&) const = default;
 };
@@ -42,7 +44,8 @@ inline bool operator==(const Column& a, const Column& b)
     return a.name == b.name && a.minimum == b.minimum && a.maximum == b.maximum;
 }
 
-/// How many numbers a model answers for a row: one for each class, 1 for a number, 0 where that is not known.
+/// How many numbers a model answers for a row (for each token of it, where the next one is the target): one for each
+/// class or token, 1 for a number, 0 where that is not known.
 std::int64_t answersPerRow(const RowsSchema& schema);
 
 /// How many of the rows data.split gives to training: the fraction rounded to the nearest whole, at least one and at

@@ -290,7 +290,7 @@ Json usableValue(const Node& node, const NodeSpec& spec, std::string_view id)
     const ParamSpec* param = spec.param(id);
     if (!param) return {};
     const auto given = node.params.find(param->id);
-    return given != node.params.end() && checkParam(*param, *given) ? *given : param->defaultValue;
+    return given != node.params.end() && checkParam(*param, *given) ? *given : defaultOf(*param, node, spec);
 }
 
 Problem errorAtNode(Error error, std::string node, std::string parameter, std::string port)

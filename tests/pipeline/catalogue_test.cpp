@@ -1,6 +1,8 @@
 // The catalogue is whole and consistent; settings change what they name; cache keys depend on what a result depends on.
 #include "engine/pipeline/cache_key.h"
 #include "engine/pipeline/catalogue.h"
+#include "engine/pipeline/optimizer_types.h"
+#include "engine/pipeline/schedule_types.h"
 #include "kernels/base/files.h"
 #include "kernels/base/text.h"
 
@@ -41,6 +43,8 @@ private slots:
     void valuesAreChecked_data();
     void valuesAreChecked();
     void valuesFallBackToDefaults();
+    void defaultsFollowOtherParameters();
+    void everyRowOfATableIsAParameter();
     void asJson();
     void settingsChangeParameters_data();
     void settingsChangeParameters();
@@ -67,8 +71,12 @@ void CatalogueTest::stableTypesAreThere_data()
     row("model.mlp", "-> model", "hidden activation dropout");
     row("train.supervised", "train validation? model -> model metrics",
         "epochs batch_size optimizer learning_rate weight_decay schedule warmup seed early_stopping momentum "
-        "step_epochs "
-        "step_factor clip_norm");
+        "nesterov beta1 beta2 rho epsilon step_epochs step_factor decay_power final_rate patience loss label_smoothing "
+        "class_weights clip_norm clip_value average gradient_accumulation precision recompute");
+    row("train.language", "tokens model -> model metrics",
+        "steps context batch_size optimizer learning_rate weight_decay schedule warmup seed validation evaluate_every "
+        "momentum nesterov beta1 beta2 rho epsilon step_length step_factor decay_power final_rate patience "
+        "label_smoothing clip_norm clip_value average gradient_accumulation precision recompute");
     row("evaluate.model", "model rows -> metrics", "");
     row("model.register", "model -> version", "name alias");
 }
@@ -199,6 +207,53 @@ void CatalogueTest::valuesFallBackToDefaults()
     QVERIFY(paramValue(node, spec, "unheard").is_null());
 }
 
+void CatalogueTest::defaultsFollowOtherParameters()
+{
+    const Catalogue catalogue = Catalogue::create();
+    const NodeSpec& spec = *catalogue.find("train.supervised");
+    const auto value = [&](Json params, std::string_view id) {
+        return paramValue(makeNode("train.supervised", std::move(params)), spec, id);
+    };
+    QCOMPARE(value({{"optimizer", "lion"}}, "learning_rate").get<double>(), 1e-4);
+    QCOMPARE(value({{"optimizer", "lion"}, {"learning_rate", 0.5}}, "learning_rate").get<double>(), 0.5);
+    QCOMPARE(value({{"optimizer", 3}}, "learning_rate").get<double>(), 1e-3);
+    QCOMPARE(value({{"optimizer", "muon"}}, "nesterov").get<bool>(), true);
+    QCOMPARE(value({{"schedule", "exponential"}}, "step_epochs").get<int>(), 1);
+    const auto counts = [&](Json params, std::string_view id) {
+        return applies(*spec.param(id), makeNode("train.supervised", std::move(params)), spec);
+    };
+    QVERIFY(counts({{"optimizer", "sgd"}}, "momentum"));
+    QVERIFY(!counts({}, "momentum"));
+    QVERIFY(counts({}, "learning_rate"));
+    QVERIFY(!counts({{"loss", "mse"}}, "class_weights"));
+}
+
+void CatalogueTest::everyRowOfATableIsAParameter()
+{
+    const Catalogue catalogue = Catalogue::create();
+    const auto check = [&](const auto& rows, const char* chooser) {
+        std::set<std::string_view> ids;
+        for (const auto& row : rows) {
+            QVERIFY(ids.insert(row.id).second);
+            QVERIFY2(!row.title.empty() && row.help.ends_with('.') && !row.formula.empty(), row.id.data());
+            const Node node = makeNode("train.supervised", {{chooser, row.id}});
+            for (const auto& [id, value] : row.parameters) {
+                const NodeSpec& owner = *catalogue.find(id == "step_length" ? "train.language" : "train.supervised");
+                const ParamSpec* param = owner.param(id);
+                QVERIFY2(param, std::string(id).c_str());
+                QVERIFY(applies(*param, node, owner));
+                const Json found = paramValue(node, owner, id);
+                QCOMPARE(found.is_boolean() ? (found.get<bool>() ? 1.0 : 0.0) : found.get<double>(), value);
+                QVERIFY(checkParam(*param, found));
+            }
+        }
+    };
+    check(optimizerTypes(), "optimizer");
+    check(scheduleTypes(), "schedule");
+    QVERIFY(!findOptimizer("adamm"));
+    QCOMPARE(findSchedule("cosine")->title, std::string_view("Cosine"));
+}
+
 void CatalogueTest::asJson()
 {
     const Catalogue catalogue = Catalogue::create();
@@ -262,8 +317,8 @@ void CatalogueTest::wrongSettingsAreRefused_data()
     row("fit.epochs=0",
         "node fit, parameter epochs: Epochs is 0; a whole number from 1 to 10,000 epochs was expected.");
     row("fit.epochs=many", "node fit, parameter epochs: Epochs is \"many\"; a whole number");
-    row("fit.optimizer=adamm", "node fit, parameter optimizer: Optimizer is \"adamm\"; one of adamw, adam, sgd was "
-                               "expected. Did you mean adamw");
+    row("fit.optimizer=adamm",
+        "node fit, parameter optimizer: Optimizer is \"adamm\"; one of adamw, adam, sgd, nadam, ");
     row("net/conv9.channels=8", "There is no layer 'conv9'. Did you mean conv1 or conv2?");
     row("net/conv1.channels=0", "node net/conv1, parameter channels: Channels is 0;");
     row("fit/conv1.channels=8", "node fit: The node 'fit' has no layers.");
