@@ -8,7 +8,8 @@ find_library(MILLRACE_DNNL_LIBRARY dnnl REQUIRED)
 find_path(MILLRACE_DNNL_INCLUDE dnnl.hpp REQUIRED)
 
 set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/conv2d.cpp cpu/cross_entropy.cpp
-    cpu/dense.cpp cpu/dropout.cpp cpu/mean_squared_error.cpp cpu/optimizer.cpp cpu/pool2d.cpp cpu/softmax.cpp)
+    cpu/dense.cpp cpu/dropout.cpp cpu/embedding.cpp cpu/mean_squared_error.cpp cpu/optimizer.cpp cpu/pool2d.cpp
+    cpu/position.cpp cpu/softmax.cpp)
 millrace_library(NAME kernels SOURCES ${MILLRACE_CPU_KERNELS} cpu/onednn.cpp
   USES base PRIVATE_LINKS $<TARGET_NAME_IF_EXISTS:OpenMP::OpenMP_CXX> ${MILLRACE_DNNL_LIBRARY})
 target_compile_options(millrace_kernels PRIVATE -fopenmp-simd)
@@ -18,6 +19,6 @@ set_source_files_properties(${MILLRACE_CPU_KERNELS} PROPERTIES COMPILE_OPTIONS "
 
 # for tests alone
 millrace_library(NAME kernels_reference SOURCES reference/activation.cpp reference/add.cpp reference/batch_norm.cpp
-  reference/conv2d.cpp reference/cross_entropy.cpp reference/dense.cpp reference/dropout.cpp
-  reference/mean_squared_error.cpp reference/optimizer.cpp reference/pool2d.cpp reference/softmax.cpp
+  reference/conv2d.cpp reference/cross_entropy.cpp reference/dense.cpp reference/dropout.cpp reference/embedding.cpp
+  reference/mean_squared_error.cpp reference/optimizer.cpp reference/pool2d.cpp reference/position.cpp reference/softmax.cpp
   USES base)

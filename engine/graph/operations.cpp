@@ -13,7 +13,8 @@ std::vector<OperationKind> allKinds()
 {
     std::vector<OperationKind> all;
     for (const auto& family : {kinds::linear(), kinds::convolution(), kinds::pooling(), kinds::normalization(),
-                               kinds::elementwise(), kinds::reshaping(), kinds::losses()})
+                               kinds::elementwise(), kinds::reshaping(), kinds::losses(),
+                               kinds::sequence()})
         all.insert(all.end(), family.begin(), family.end());
     return all;
 }

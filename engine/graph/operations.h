@@ -4,7 +4,7 @@
 // Images are NHWC: (B,H,W,C). All tensors are f32 but `labels` (i32). Square brackets mark what may be absent.
 //
 //   kind            inputs                                    attributes (default)                 outputs
-//   dense           x (B,I), weight (O,I), [bias (O)]                                              out (B,O)
+//   dense           x (B,…,I), weight (O,I), [bias (O)]                                            out (B,…,O)
 //   conv2d          x (B,H,W,C), weight (O,KH,KW,C/groups),   stride (1), padding (0),             out (B,OH,OW,O)
 //                   [bias (O)]                                dilation (1), groups (1)
 //   max_pool2d      x (B,H,W,C)                               size, stride (size), padding (0)     out (B,OH,OW,C)
@@ -22,6 +22,8 @@
 //   softmax         x (…,C), over the last axis                                                    out, as x
 //   cross_entropy   logits (B,C), labels (B) i32                                                   loss (1), correct
 //   mse             prediction, targets of one shape                                               loss (1)
+//   embedding       table (V,C), tokens (…) i32                                                    out (…,C)
+//   position        x (B,T,C), table (L,C), [offset (1) i32]                                       out, as x
 //
 // stride, padding, dilation and size are one integer for both directions or a list {vertical, horizontal}. An output
 // has floor((H + 2·padding - dilation·(size-1) - 1) / stride) + 1 rows. Average pooling counts padded cells as zeros,
@@ -46,6 +48,8 @@
 //   sigmoid_backward          y, dy                                                        dx
 //   softmax_backward          y, dy                                                        dx
 //   gelu_backward             x, dy                      gelu's                            dx
+//   embedding_backward        tokens i32, dy             rows                              dtable
+//   position_backward         dy, [offset i32]           places                            dtable
 //
 // dropout's gradient is dropout itself (the mask is drawn again, not kept), flatten's and reshape's is reshape, add's
 // is dy for both. cross_entropy and mse with the attribute gradient = 1 have the gradient of their first input as a

@@ -9,8 +9,10 @@
 #include "kernels/ops/cross_entropy.h"
 #include "kernels/ops/dense.h"
 #include "kernels/ops/dropout.h"
+#include "kernels/ops/embedding.h"
 #include "kernels/ops/mean_squared_error.h"
 #include "kernels/ops/pool2d.h"
+#include "kernels/ops/position.h"
 #include "kernels/ops/softmax.h"
 
 #include <cstddef>
@@ -73,6 +75,10 @@ KernelResult makeSoftmax(const Softmax& softmax, int threads);
 KernelResult makeSoftmaxBackward(const Softmax& softmax, int threads);
 /// Loss, hits and gradient together.
 KernelResult makeCrossEntropy(const CrossEntropy& loss, int threads);
+KernelResult makeEmbedding(const Embedding& embedding, int threads);
+KernelResult makeEmbeddingBackward(const Embedding& embedding, int threads);
+KernelResult makePosition(const Position& position, int threads);
+KernelResult makePositionBackward(const Position& position, int threads);
 KernelResult makeMeanSquaredError(const MeanSquaredError& loss, int threads);
 
 } // namespace millrace::kernels::cpu

@@ -11,7 +11,9 @@
 #include "kernels/ops/dropout.h"
 #include "kernels/ops/mean_squared_error.h"
 #include "kernels/ops/optimizer.h"
+#include "kernels/ops/embedding.h"
 #include "kernels/ops/pool2d.h"
+#include "kernels/ops/position.h"
 #include "kernels/ops/softmax.h"
 
 #include <span>
@@ -43,6 +45,10 @@ void add(const Add& add, Inputs inputs, Outputs outputs);
 void softmax(const Softmax& softmax, Inputs inputs, Outputs outputs);
 void softmaxBackward(const Softmax& softmax, Inputs inputs, Outputs outputs);
 void crossEntropy(const CrossEntropy& loss, Inputs inputs, Outputs outputs);
+void embedding(const Embedding& embedding, Inputs inputs, Outputs outputs);
+void embeddingBackward(const Embedding& embedding, Inputs inputs, Outputs outputs);
+void position(const Position& position, Inputs inputs, Outputs outputs);
+void positionBackward(const Position& position, Inputs inputs, Outputs outputs);
 void meanSquaredError(const MeanSquaredError& loss, Inputs inputs, Outputs outputs);
 /// weights, gradients, velocity -> weights, velocity; weight decay applies to all.
 void sgd(const Sgd& options, Inputs inputs, Outputs outputs);

@@ -19,17 +19,22 @@ struct Case
     std::vector<std::string> lines;
 };
 
-std::vector<Case> readCases(const std::string& path)
+constexpr const char* kCaseFiles[] = {MILLRACE_TEST_DATA "/cases/shapes.txt",
+                                      MILLRACE_TEST_DATA "/cases/sequences.txt"};
+
+std::vector<Case> readCases()
 {
-    std::ifstream file(path);
     std::vector<Case> cases;
-    std::string line;
-    for (int number = 1; std::getline(file, line); ++number) {
-        if (line.empty() || line[0] == '#') continue;
-        if (line[0] == '[')
-            cases.push_back({line.substr(1, line.size() - 2), number, {}});
-        else
-            cases.back().lines.push_back(line);
+    for (const char* path : kCaseFiles) {
+        std::ifstream file(path);
+        std::string line;
+        for (int number = 1; std::getline(file, line); ++number) {
+            if (line.empty() || line[0] == '#') continue;
+            if (line[0] == '[')
+                cases.push_back({line.substr(1, line.size() - 2), number, {}});
+            else
+                cases.back().lines.push_back(line);
+        }
     }
     return cases;
 }
@@ -136,7 +141,7 @@ private slots:
 void GraphTest::shapesAndErrors_data()
 {
     QTest::addColumn<int>("index");
-    const auto cases = readCases(MILLRACE_TEST_DATA "/cases/shapes.txt");
+    const auto cases = readCases();
     QVERIFY(cases.size() > 10);
     for (std::size_t i = 0; i < cases.size(); ++i) QTest::newRow(cases[i].title.c_str()) << static_cast<int>(i);
 }
@@ -144,7 +149,7 @@ void GraphTest::shapesAndErrors_data()
 void GraphTest::shapesAndErrors()
 {
     QFETCH(int, index);
-    const Case test = readCases(MILLRACE_TEST_DATA "/cases/shapes.txt")[static_cast<std::size_t>(index)];
+    const Case test = readCases()[static_cast<std::size_t>(index)];
     Interpreter interpreter;
     for (std::size_t i = 0; i < test.lines.size(); ++i) {
         const std::string result = interpreter.run(test.lines[i]);
@@ -157,9 +162,8 @@ void GraphTest::shapesAndErrors()
 
 void GraphTest::everyForwardKindHasACase()
 {
-    std::ifstream file(MILLRACE_TEST_DATA "/cases/shapes.txt");
     std::stringstream content;
-    content << file.rdbuf();
+    for (const char* path : kCaseFiles) content << std::ifstream(path).rdbuf();
     for (const OperationKind& kind : operationKinds()) {
         if (!kind.gradient) continue;
         QVERIFY2(content.str().find(str("\n", kind.name, " ")) != std::string::npos, std::string(kind.name).c_str());

@@ -3,7 +3,7 @@
 #include "kernels/base/text.h"
 #include "kernels/cpu/make_kernel.h"
 #include "kernels/cpu/optimizer.h"
-#include "tests/kernels/problem.h"
+#include "tests/kernels/families.h"
 
 #include <algorithm>
 
@@ -319,7 +319,7 @@ constexpr OperationRow kOperations[] = {
 
 const OperationRow* findOperation(std::string_view name)
 {
-    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations)})
+    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations), sequenceOperations()})
         for (const OperationRow& row : family)
             if (row.name == name) return &row;
     return nullptr;

@@ -12,27 +12,32 @@ Result<std::vector<OutputType>> denseShape(const Site& site)
     if (weight.rank() != 2)
         return site.refuse(
             str("The weight of layer ", site->layer, " must have 2 dimensions but is ", weight.toString(), "."));
-    if (x.rank() != 2)
+    if (x.rank() < 2 || weight.elements() == 0 || x[x.rank() - 1] != weight[1]) {
+        const bool flat = x.rank() == 2 || (x.rank() == 3 && x[1] * x[2] != weight[1]);
         return site.refuse(
             str("Layer ", site->layer, " takes ", weight[1], " features but gets ", site.sampleAndSource(0), "."),
-            "Put a Flatten layer between them.");
-    if (x[1] != weight[1])
-        return site.refuse(
-            str("Layer ", site->layer, " takes ", weight[1], " features but gets ", site.sampleAndSource(0), "."),
-            str("Give ", site->layer, " ", x[1], " inputs."));
+            flat ? str("Give ", site->layer, " ", x[x.rank() - 1], " inputs.")
+                 : std::string("Put a Flatten layer between them."));
+    }
     if (site.hasInput(2)) MR_CHECK(checkVector(site, 2, "bias", weight[0]));
-    return std::vector<OutputType>{{"out", Shape{x[0], weight[0]}}};
+    return std::vector<OutputType>{{"out", x.with(x.rank() - 1, weight[0])}};
 }
 
-/// B·I·O multiply-adds: dense has x (B,I) and weight (O,I), dense_backward_data weight (O,I) and dy (B,O).
+/// The last of a tensor's dimensions.
+std::int64_t lastOf(const Shape& shape)
+{
+    return shape[shape.rank() - 1];
+}
+
+/// B·I·O multiply-adds: dense has x (…,I) and weight (O,I), dense_backward_data weight (O,I) and dy (…,O).
 double denseFlops(const Site& site)
 {
     return 2 * static_cast<double>(site.input(0).shape.elements()) * static_cast<double>(site.input(1).shape[0]);
 }
-/// The same from x (B,I) and dy (B,O).
+/// The same from x (…,I) and dy (…,O).
 double denseBackwardWeightsFlops(const Site& site)
 {
-    return 2 * static_cast<double>(site.input(0).shape.elements()) * static_cast<double>(site.input(1).shape[1]);
+    return 2 * static_cast<double>(site.input(0).shape.elements()) * static_cast<double>(lastOf(site.input(1).shape));
 }
 
 Status denseGradient(Differentiation& d)
@@ -54,13 +59,14 @@ Status denseGradient(Differentiation& d)
 
 Result<std::vector<OutputType>> denseBackwardDataShape(const Site& site)
 {
-    return std::vector<OutputType>{{"dx", Shape{site.input(1).shape[0], site.input(0).shape[1]}}};
+    const Shape& dy = site.input(1).shape;
+    return std::vector<OutputType>{{"dx", dy.with(dy.rank() - 1, site.input(0).shape[1])}};
 }
 
 Result<std::vector<OutputType>> denseBackwardWeightsShape(const Site& site)
 {
-    const std::int64_t outputs = site.input(1).shape[1];
-    std::vector<OutputType> gradients{{"dweight", Shape{outputs, site.input(0).shape[1]}}};
+    const std::int64_t outputs = lastOf(site.input(1).shape);
+    std::vector<OutputType> gradients{{"dweight", Shape{outputs, lastOf(site.input(0).shape)}}};
     if (site->integer("bias") != 0) gradients.push_back({"dbias", Shape{outputs}});
     return gradients;
 }

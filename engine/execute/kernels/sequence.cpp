@@ -1,0 +1,51 @@
+// Embedding, positions and attention.
+#include "engine/execute/kernels/families.h"
+
+namespace millrace::execute::families {
+
+namespace {
+
+kernels::Embedding embeddingOf(const graph::Tensor& tokens, const Shape& table)
+{
+    return {tokens.shape.elements(), table[0], table[1]};
+}
+
+kernels::Position positionOf(const Shape& x, const Shape& table)
+{
+    return {x[0], x[1], x[2], table[0]};
+}
+
+} // namespace
+
+std::span<const Row> sequence()
+{
+    static const std::vector<Row> rows = {
+        {"embedding",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeEmbedding(embeddingOf(s.input(1), s.input(0).shape), threads);
+         },
+         {in(0), in(1)},
+         {out(0)}},
+        {"embedding_backward",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeEmbeddingBackward(embeddingOf(s.input(0), s.output(0).shape), threads);
+         },
+         {in(0), in(1)},
+         {out(0)}},
+        {"position",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makePosition(positionOf(s.input(0).shape, s.input(1).shape), threads);
+         },
+         {in(0), in(1), in(2)},
+         {out(0)}},
+        {"position_backward",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makePositionBackward(positionOf(s.input(0).shape, s.output(0).shape), threads);
+         },
+         {in(0), in(1)},
+         {out(0)}},
+    };
+    return rows;
+}
+
+} // namespace millrace::execute::families

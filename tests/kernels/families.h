@@ -1,0 +1,12 @@
+// The tables of operations that the driver knows, a file per family.
+#pragma once
+
+#include "tests/kernels/problem.h"
+
+#include <span>
+
+namespace millrace::test {
+
+std::span<const OperationRow> sequenceOperations();
+
+} // namespace millrace::test
