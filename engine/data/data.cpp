@@ -3,6 +3,7 @@
 #include "engine/data/csv.h"
 #include "engine/data/idx.h"
 #include "engine/data/path_reference.h"
+#include "engine/data/text.h"
 #include "kernels/base/files.h"
 #include "kernels/base/hash.h"
 #include "kernels/base/text.h"
@@ -61,6 +62,10 @@ Result<std::vector<NodeFile>> filesOf(const Node& node, const NodeSpec& spec, co
         parameters = {"path"};
     else if (node.type == "data.idx")
         parameters = {"images", "labels"};
+    else if (node.type == "data.text" && textParam(node, spec, "tokenizer") == "gpt2")
+        parameters = {"path", "vocab", "merges"};
+    else if (node.type == "data.text")
+        parameters = {"path"};
     else
         return makeError(Code::Unsupported, str("\"", printable(node.type), "\" is not a source of rows."))
             .atNode(node.id);
@@ -121,10 +126,11 @@ Result<pipeline::RowsSchema> inspectImages(const std::vector<NodeFile>& files)
     return imageSchema(images, labels, files[0].path, files[1].path);
 }
 
-Result<Dataset> loadCsv(const std::string& path, const CsvOptions& options, std::stop_token stop)
+Result<Dataset> loadCsv(const std::string& path, const CsvOptions& options, const RowsPlace& place,
+                        std::stop_token stop)
 {
     MR_TRY(const OpenBytes open, openFile(path));
-    return readCsv(open, options, path, stop);
+    return readCsv(open, options, path, place, stop);
 }
 
 Result<pipeline::RowsSchema> inspectCsvFile(const std::string& path, const CsvOptions& options)
@@ -133,6 +139,31 @@ Result<pipeline::RowsSchema> inspectCsvFile(const std::string& path, const CsvOp
     MR_TRY(const OpenBytes open, openFile(path));
     const bool whole = !size.packed && size.fileBytes <= kPlainInspectBytes;
     return inspectCsv(open, options, path, whole ? kPlainInspectBytes + 1 : kInspectBytes);
+}
+
+TextOptions textOptions(const Node& node, const NodeSpec& spec, const std::vector<NodeFile>& files)
+{
+    TextOptions options;
+    options.tokenizer = textParam(node, spec, "tokenizer");
+    options.vocabulary = pipeline::paramValue(node, spec, "vocabulary").get<std::int64_t>();
+    if (files.size() == 3) {
+        options.vocabFile = files[1].path;
+        options.mergesFile = files[2].path;
+    }
+    return options;
+}
+
+Result<TokenSet> loadText(const std::string& path, const TextOptions& options, std::stop_token stop)
+{
+    MR_TRY(const OpenBytes open, openFile(path));
+    return readText(open, options, path, stop);
+}
+
+Result<pipeline::RowsSchema> inspectTextFile(const std::string& path, const TextOptions& options)
+{
+    MR_TRY(const ContentSize size, contentSize(path));
+    MR_TRY(const OpenBytes open, openFile(path));
+    return inspectText(open, size, options, path);
 }
 
 /// Node parameters and the files' stamps: while it stays the same, so does the answer of `inspect`.
@@ -182,14 +213,23 @@ private:
 Result<Dataset> load(const Node& node, const NodeSpec& spec, const Folders& folders, std::stop_token stop)
 {
     MR_TRY(const auto files, filesOf(node, spec, folders));
-    if (node.type == "data.csv") return atNode(loadCsv(files[0].path, csvOptions(node, spec), stop), node, files);
+    if (node.type == "data.csv")
+        return atNode(loadCsv(files[0].path, csvOptions(node, spec), folders.place, stop), node, files);
     const float maximum = node.type == "data.builtin" ? kDigitsMaximum : kByteMaximum;
     return atNode(loadImages(files, maximum, stop), node, files);
+}
+
+Result<TokenSet> loadTokens(const Node& node, const NodeSpec& spec, const Folders& folders, std::stop_token stop)
+{
+    MR_TRY(const auto files, filesOf(node, spec, folders));
+    return atNode(loadText(files[0].path, textOptions(node, spec, files), stop), node, files);
 }
 
 Result<pipeline::RowsSchema> inspect(const Node& node, const NodeSpec& spec, const Folders& folders)
 {
     MR_TRY(const auto files, filesOf(node, spec, folders));
+    if (node.type == "data.text")
+        return atNode(inspectTextFile(files[0].path, textOptions(node, spec, files)), node, files);
     if (node.type == "data.csv") return atNode(inspectCsvFile(files[0].path, csvOptions(node, spec)), node, files);
     return atNode(inspectImages(files), node, files);
 }

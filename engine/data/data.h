@@ -2,7 +2,8 @@
 // standardise.
 #pragma once
 
-#include "engine/data/dataset.h"
+#include "engine/data/rows_builder.h"
+#include "engine/data/token_set.h"
 #include "engine/pipeline/catalogue.h"
 #include "engine/pipeline/check.h"
 #include "engine/pipeline/document.h"
@@ -18,6 +19,7 @@ struct Folders
 {
     std::string base;      ///< the pipeline file's folder: relative paths start here
     std::string resources; ///< the built-in data sets are in its sub-folder data/ (see findResourceDirectory)
+    RowsPlace place = {};  ///< where rows go that do not fit into memory
 };
 
 /// The rows of a data node (data.builtin, data.csv, data.idx). Errors carry the node, its parameter, and file, line
@@ -25,8 +27,13 @@ struct Folders
 Result<Dataset> load(const pipeline::Node& node, const pipeline::NodeSpec& spec, const Folders& folders,
                      std::stop_token stop = {});
 
-/// What `load` would give, from headers and a sample: cheap enough to call while somebody edits. `rows` is -1 where
-/// counting would take long, and then the classes are those of the sample. Same errors as `load` where they show.
+/// The tokens of a text node (data.text). Errors as `load`.
+Result<TokenSet> loadTokens(const pipeline::Node& node, const pipeline::NodeSpec& spec, const Folders& folders,
+                            std::stop_token stop = {});
+
+/// What `load` (or `loadTokens`) would give, from headers and a sample: cheap enough to call while somebody edits.
+/// `rows` is -1 where counting would take long, and then the classes are those of the sample. Same errors as `load`
+/// where they show.
 Result<pipeline::RowsSchema> inspect(const pipeline::Node& node, const pipeline::NodeSpec& spec,
                                      const Folders& folders);
 

@@ -29,7 +29,7 @@ public:
     /// One token for each of the 256 bytes.
     static Tokenizer bytes();
     /// One token for each different character of the text, by code point. A byte that is not UTF-8 counts as U+FFFD.
-    /// Errors: InvalidArgument for a text without a character, TooLarge.
+    /// Errors: InvalidArgument for a text without a character.
     static Result<Tokenizer> characters(std::string_view text);
     /// Errors: InvalidFormat saying what is wrong.
     static Result<Tokenizer> fromJson(const nlohmann::json& json);

@@ -19,6 +19,7 @@ std::string count(std::int64_t number, std::string_view one, std::string_view ma
 
 std::string features(const RowsSchema& schema)
 {
+    if (schema.vocabulary > 0) return str("vocabulary ", formatCount(schema.vocabulary));
     if (schema.features.rank() == 1) return count(schema.features[0], "column", "columns");
     return schema.features.toString();
 }
@@ -26,7 +27,10 @@ std::string features(const RowsSchema& schema)
 std::string rowsFact(const RowsSchema& schema)
 {
     std::vector<std::string> parts;
-    if (schema.rows >= 0) parts.push_back(count(schema.rows, "row", "rows"));
+    if (schema.rows >= 0 && schema.vocabulary > 0)
+        parts.push_back(count(schema.rows, "token", "tokens"));
+    else if (schema.rows >= 0)
+        parts.push_back(count(schema.rows, "row", "rows"));
     if (schema.features.rank() == 1) parts.push_back(features(schema));
     if (schema.target == TargetKind::Classes)
         parts.push_back(count(static_cast<std::int64_t>(schema.classes.size()), "class", "classes"));
@@ -144,7 +148,7 @@ private:
             return;
         }
         setFact(node, rowsFact(*schema));
-        setRows(node, "rows", std::move(*schema));
+        setRows(node, spec.outputs.front().id, std::move(*schema));
     }
 
     void visitSplit(const Node& node, const NodeSpec& spec)

@@ -134,7 +134,7 @@ private:
         bool allowed = true;
         for (const ParamSpec& param : spec.params) {
             const auto given = node.params.find(param.id);
-            if (given == node.params.end() && !param.defaultValue.is_null()) continue;
+            if (given == node.params.end() && (!param.defaultValue.is_null() || !applies(param, node, spec))) continue;
             if (given == node.params.end()) {
                 report(makeError(Code::InvalidArgument, str(param.title, " is missing.")).advise(param.help), node,
                        param.id);

@@ -101,6 +101,7 @@ void Runner::emitParameters()
         for (const pipeline::ParamSpec& param : spec->params) {
             if (param.kind == pipeline::ParamKind::Layers) continue; // the pipeline itself holds it
             const auto value = pipeline::paramValue(node, *spec, param.id);
+            if (value.is_null()) continue; // neither given nor needed
             m_events.emit("param", {{"node", node.id}, {"name", param.id}, {"value", value}});
         }
     }

@@ -38,6 +38,17 @@ Result<StageResult> loadData(StageContext& context)
     return result;
 }
 
+Result<StageResult> loadTokens(StageContext& context)
+{
+    MR_TRY(data::TokenSet tokens, data::loadTokens(context.node, context.spec, context.folders, context.stop));
+    for (const std::string& note : tokens.notes) context.events.note(LogLevel::Info, note);
+    StageResult result;
+    result.summary =
+        str(formatCount(tokens.schema.rows), " tokens · vocabulary ", formatCount(tokens.schema.vocabulary));
+    result.outputs["tokens"].tokens = std::make_shared<const data::TokenSet>(std::move(tokens));
+    return result;
+}
+
 Result<StageResult> splitData(StageContext& context)
 {
     MR_TRY(const Value* rows, context.input("rows"));
@@ -206,7 +217,7 @@ struct Row
     std::string_view type;
     StageFunction function;
 };
-constexpr std::array<Row, 10> kStages{{
+constexpr auto kStages = std::to_array<Row>({
     {"data.builtin", loadData},
     {"data.csv", loadData},
     {"data.idx", loadData},
@@ -217,7 +228,8 @@ constexpr std::array<Row, 10> kStages{{
     {"train.supervised", trainModel},
     {"evaluate.model", evaluateModel},
     {"model.register", registerModel},
-}};
+    {"data.text", loadTokens},
+});
 
 } // namespace
 

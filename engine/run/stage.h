@@ -19,6 +19,7 @@ namespace millrace::run {
 struct Value
 {
     std::shared_ptr<const data::Dataset> rows;
+    std::shared_ptr<const data::TokenSet> tokens;
     std::shared_ptr<const pipeline::Node> design; ///< a model that is not trained yet: its node
     std::shared_ptr<const formats::Model> model;  ///< a trained model
 };

@@ -2,6 +2,7 @@
 
 #include "engine/formats/dataset_files.h"
 #include "engine/formats/safetensors.h"
+#include "engine/formats/token_files.h"
 #include "kernels/base/text.h"
 
 #include <set>
@@ -54,6 +55,9 @@ Status storeResult(const formats::StageCache& cache, const std::string& key, con
         if (value.rows) {
             MR_TRY(auto files, formats::toFiles(*value.rows, port));
             contents.merge(files);
+        } else if (value.tokens) {
+            MR_TRY(auto files, formats::toFiles(*value.tokens, port));
+            contents.merge(files);
         } else if (value.model) {
             MR_TRY(contents[port + ".safetensors"], formats::modelToSafetensors(*value.model));
         }
@@ -76,6 +80,9 @@ Result<Value> valueFromFiles(const std::map<std::string, std::string>& files, co
     if (port.type == pipeline::PortType::Rows) {
         MR_TRY(data::Dataset rows, formats::datasetFromFiles(files, port.id));
         value.rows = std::make_shared<const data::Dataset>(std::move(rows));
+    } else if (port.type == pipeline::PortType::Tokens) {
+        MR_TRY(data::TokenSet tokens, formats::tokensFromFiles(files, port.id));
+        value.tokens = std::make_shared<const data::TokenSet>(std::move(tokens));
     } else if (port.type == pipeline::PortType::Model) {
         const auto file = files.find(port.id + ".safetensors");
         if (file == files.end()) {
