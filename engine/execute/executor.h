@@ -19,8 +19,7 @@ class Weights
 public:
     /// Draws every parameter and state from (seed, streamOf(its name)). KaimingUniform is uniform within 1/sqrt(fanIn),
     /// weights and biases alike, as PyTorch starts its linear and convolution layers (Kaiming's bound with a =
-    /// sqrt(5)); XavierUniform within sqrt(6/(fanIn+fanOut)); Normal002 has a standard deviation of 0.02. Errors:
-    /// OutOfMemory.
+    /// sqrt(5)); XavierUniform within sqrt(6/(fanIn+fanOut)); Normal has the tensor's deviation. Errors: OutOfMemory.
     static Result<std::shared_ptr<Weights>> create(const compile::Program& program, std::uint64_t seed);
 
     struct Named

@@ -35,8 +35,8 @@ void draw(const graph::Tensor& tensor, std::span<float> values, std::uint64_t se
     case Initial::XavierUniform:
         fillUniform(values, std::sqrt(6 / (fanIn + fanOut)), random);
         break;
-    case Initial::Normal002:
-        for (float& value : values) value = static_cast<float>(0.02 * random.normal());
+    case Initial::Normal:
+        for (float& value : values) value = static_cast<float>(tensor.deviation * random.normal());
         break;
     }
 }

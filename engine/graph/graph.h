@@ -39,9 +39,10 @@ struct Tensor
         One,
         KaimingUniform,
         XavierUniform,
-        Normal002
+        Normal
     } initial = Initial::Zero;
     std::int64_t fanIn = 0, fanOut = 0;
+    double deviation = 1; ///< of Initial::Normal
     bool decay = false; ///< weight decay applies (weights yes; biases and norms no)
 };
 

@@ -31,12 +31,14 @@ PathError invalid(std::string path, std::string message)
 
 bool isIdCharacter(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' ||
+           c == '.';
 }
 
 bool isId(std::string_view text)
 {
-    return !text.empty() && text.size() <= kIdLength && std::all_of(text.begin(), text.end(), isIdCharacter);
+    return !text.empty() && text.size() <= kIdLength && std::all_of(text.begin(), text.end(), isIdCharacter) &&
+           !text.starts_with('.') && !text.ends_with('.') && text.find("..") == std::string_view::npos;
 }
 
 // A value as a message shows it.
@@ -116,7 +118,7 @@ private:
         if (value.is_string()) node.id = value.get<std::string>();
         if (!isId(node.id))
             fail(path, str("The id ", shown(value), " is not allowed; an id is 1 to ", kIdLength,
-                           " letters (a-z), digits, '_' and '-'."));
+                           " letters (a-z), digits, '_' and '-', with dots between them."));
     }
 
     void readType(const Json& value, const std::string& path, Node& node)
@@ -163,7 +165,7 @@ private:
         Endpoint endpoint;
         if (value.is_string()) {
             const auto text = value.get<std::string>();
-            const auto dot = text.find('.');
+            const auto dot = text.rfind('.'); // a node's id may have dots, a port's has none
             endpoint.node = text.substr(0, dot);
             if (dot != std::string::npos) endpoint.port = text.substr(dot + 1);
         }

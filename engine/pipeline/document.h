@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json; ///< keys keep the file's order
 
 struct Node
 {
-    std::string id;   ///< unique in its document; letters, digits, '_' and '-'
+    std::string id;   ///< unique in its document; letters, digits, '_' and '-', dots between them
     std::string type; ///< "data.csv"; may be unknown to this version
     double x = 0, y = 0;
     Json params = Json::object(); ///< only what the file says; defaults come from the catalogue

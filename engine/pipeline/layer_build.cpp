@@ -107,9 +107,10 @@ private:
         const Node& node = m_layers.nodes[index];
         const NodeSpec* spec = m_result.structure.specs[index];
         if (!spec || !m_result.structure.usable[index]) return;
-        LayerSite site{node, *spec, {}, m_answers};
+        LayerSite site{node, *spec, {}, m_answers, m_options.schema ? m_options.schema->vocabulary : 0};
         for (const PortSpec& input : spec->inputs) {
             const auto from = source(index, input.id);
+            if (!from && !input.required) continue;
             if (!from || !m_result.outputs[*from]) return; // already reported where it began
             site.inputs.push_back(*m_result.outputs[*from]);
         }

@@ -15,7 +15,8 @@ struct LayerSite
     const Node& node;
     const NodeSpec& spec;
     std::vector<graph::TensorId> inputs;
-    std::int64_t answers = 0; ///< numbers that the model is to give for each row; 0: not known
+    std::int64_t answers = 0;    ///< numbers that the model is to give for each row; 0: not known
+    std::int64_t vocabulary = 0; ///< how many tokens there are; 0: the rows are no tokens
 };
 
 /// Adds the layer's weights and operations and gives its output; nothing where that depends on what is not known.

@@ -13,6 +13,7 @@ std::vector<NodeSpec> layerTypes();
 /// Families of nodeTypes(), a file each.
 std::vector<NodeSpec> modelTypes();
 std::vector<NodeSpec> trainingTypes();
+std::vector<NodeSpec> mediaTypes();
 
 /// A node type without ports and parameters.
 NodeSpec nodeType(std::string type, std::string title, std::string category, std::string help);

@@ -192,6 +192,7 @@ NodeSpec supervised()
     spec.formula = "minimises cross-entropy for classes, the mean squared error for a number";
     spec.source = "Optimizers and schedules name their own; Szegedy et al. 2016, arXiv:1512.00567 (label smoothing); "
                   "Goyal et al. 2017, arXiv:1706.02677 (warm-up).";
+    spec.codeVersion = 2; // 2: weights start as PyTorch's
     spec.inputs = {rowsPort("train", "Train"), rowsPort("validation", "Validation", false), modelPort()};
     spec.outputs = {modelPort(), metricsPort()};
     spec.params = {

@@ -227,8 +227,11 @@ void DocumentTest::refusesWithItsPlace_data()
     row("no type", withNode(R"({"id": "a"})"), "f, line 4, column 5: The node \"a\" has no \"type\".");
     row("empty id", withNode(R"({"id": "", "type": "t"})"),
         "f, line 4, column 12: The id \"\" is not allowed; an id is 1 to 64 letters");
-    row("id with a dot", withNode(R"({"id": "a.b", "type": "t"})"),
-        "f, line 4, column 12: The id \"a.b\" is not allowed");
+    row("id with two dots", withNode(R"({"id": "a..b", "type": "t"})"),
+        "f, line 4, column 12: The id \"a..b\" is not allowed");
+    row("id of the folder above", withNode(R"({"id": "..", "type": "t"})"), "f, line 4, column 12: The id");
+    row("id that begins with a dot", withNode(R"({"id": ".a", "type": "t"})"), "f, line 4, column 12: The id");
+    row("id that ends with a dot", withNode(R"({"id": "a.", "type": "t"})"), "f, line 4, column 12: The id");
     row("id with a line end", withNode(R"({"id": "a\n", "type": "t"})"),
         "f, line 4, column 12: The id \"a\\n\" is not allowed");
     row("id as path", withNode(R"({"id": "../a", "type": "t"})"), "f, line 4, column 12: The id");

@@ -104,16 +104,20 @@ void ModelTest::everyLayerTypeBuilds()
     graph::Graph graph;
     graph::Tensor features;
     features.name = "features";
-    features.shape = spec.type == "layer.dense" ? Shape{2, 6} : Shape{2, 4, 4, 3};
+    const bool flat = spec.type == "layer.dense",
+               image = spec.category == "Pooling" || spec.type.find("conv") != std::string::npos;
+    const bool tokens = spec.type == "layer.embedding";
+    features.type = tokens ? DType::I32 : DType::F32;
+    features.shape = flat ? Shape{2, 6} : image ? Shape{2, 4, 4, 3} : tokens ? Shape{2, 5} : Shape{2, 5, 8};
     const graph::TensorId input = graph.addTensor(features);
     const Node node{"layer", spec.type, 0, 0, Json::object(), Json::object()};
-    const LayerSite site{node, spec, std::vector<graph::TensorId>(spec.inputs.size(), input), 10};
+    const LayerSite site{node, spec, std::vector<graph::TensorId>(spec.inputs.size(), input), 10, tokens ? 50 : 0};
     const auto output = addLayer(graph, site);
     QVERIFY2(output, output ? "" : output.error().toString().c_str());
     QVERIFY(output->has_value());
-    QCOMPARE(graph.operations().size(), std::size_t{1});
-    QCOMPARE(graph.operations()[0].layer, std::string("layer"));
-    QCOMPARE(graph.tensor(**output).name, std::string("layer.out"));
+    QVERIFY(!graph.operations().empty());
+    for (const graph::Operation& operation : graph.operations()) QCOMPARE(operation.layer, std::string("layer"));
+    QCOMPARE(**output, graph.operations().back().outputs.front());
 }
 
 void ModelTest::quickStartBecomesAGraph()
@@ -147,8 +151,11 @@ void ModelTest::weightsStartAndDecayAsTheyShould()
     QVERIFY(conv->decay);
     const graph::Tensor* answer = tensorOf(*graph, "answer.weight");
     QCOMPARE(answer->shape, (Shape{10, 64}));
-    QCOMPARE(answer->initial, Initial::XavierUniform);
+    QCOMPARE(answer->initial, Initial::KaimingUniform);
+    QCOMPARE(answer->fanIn, std::int64_t{64});
     QVERIFY(!tensorOf(*graph, "conv2.bias")->decay);
+    QCOMPARE(tensorOf(*graph, "conv2.bias")->initial, Initial::KaimingUniform);
+    QCOMPARE(tensorOf(*graph, "conv2.bias")->fanIn, std::int64_t{144});
     QVERIFY(!tensorOf(*graph, "norm1.scale")->decay);
     QCOMPARE(tensorOf(*graph, "norm1.scale")->initial, Initial::One);
     QCOMPARE(tensorOf(*graph, "norm1.running_variance")->initial, Initial::One);
