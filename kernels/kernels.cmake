@@ -8,17 +8,26 @@ find_library(MILLRACE_DNNL_LIBRARY dnnl REQUIRED)
 find_path(MILLRACE_DNNL_INCLUDE dnnl.hpp REQUIRED)
 
 set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/conv2d.cpp cpu/cross_entropy.cpp
-    cpu/dense.cpp cpu/dropout.cpp cpu/embedding.cpp cpu/mean_squared_error.cpp cpu/optimizer.cpp cpu/pool2d.cpp
-    cpu/position.cpp cpu/softmax.cpp)
+    cpu/dense.cpp cpu/dropout.cpp cpu/embedding.cpp cpu/mean_squared_error.cpp cpu/optimizer.cpp
+    cpu/optimizers/adadelta.cpp cpu/optimizers/adagrad.cpp cpu/optimizers/adam.cpp cpu/optimizers/lamb.cpp
+    cpu/optimizers/lion.cpp cpu/optimizers/muon.cpp cpu/optimizers/nadam.cpp cpu/optimizers/rmsprop.cpp
+    cpu/optimizers/sgd.cpp cpu/pool2d.cpp cpu/position.cpp cpu/softmax.cpp cpu/winograd.cpp)
+list(APPEND MILLRACE_CPU_KERNELS cpu/binary_cross_entropy.cpp cpu/huber.cpp cpu/kl_divergence.cpp cpu/layer_norm.cpp
+    cpu/log_softmax.cpp cpu/mean_absolute_error.cpp cpu/multiply.cpp cpu/rms_norm.cpp)
 millrace_library(NAME kernels SOURCES ${MILLRACE_CPU_KERNELS} cpu/onednn.cpp
   USES base PRIVATE_LINKS $<TARGET_NAME_IF_EXISTS:OpenMP::OpenMP_CXX> ${MILLRACE_DNNL_LIBRARY})
 target_compile_options(millrace_kernels PRIVATE -fopenmp-simd)
 target_include_directories(millrace_kernels SYSTEM PRIVATE ${MILLRACE_DNNL_INCLUDE})
 # nobody reads errno or the floating-point flags; without these two no loop with a square root or a choice is vectorised
 set_source_files_properties(${MILLRACE_CPU_KERNELS} PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math;-O3")
+# vectors of channels are only passed to functions that are inlined
+set_source_files_properties(cpu/winograd.cpp PROPERTIES COMPILE_OPTIONS
+  "-fno-math-errno;-fno-trapping-math;-O3;-ffp-contract=fast;-Wno-psabi")
 
 # for tests alone
 millrace_library(NAME kernels_reference SOURCES reference/activation.cpp reference/add.cpp reference/batch_norm.cpp
   reference/conv2d.cpp reference/cross_entropy.cpp reference/dense.cpp reference/dropout.cpp reference/embedding.cpp
   reference/mean_squared_error.cpp reference/optimizer.cpp reference/pool2d.cpp reference/position.cpp reference/softmax.cpp
+  reference/binary_cross_entropy.cpp reference/huber.cpp reference/kl_divergence.cpp reference/layer_norm.cpp
+  reference/log_softmax.cpp reference/mean_absolute_error.cpp reference/multiply.cpp reference/rms_norm.cpp
   USES base)

@@ -1,8 +1,9 @@
-// Convolution on oneDNN's primitives, prepared once; a convolution that oneDNN has no direct code for is its matrix
-// product.
+// Convolution on oneDNN's primitives, prepared once, or by Winograd's algorithm where that needs clearly fewer
+// operations. A convolution that oneDNN has no direct code for is its matrix product.
 #include "kernels/cpu/make_kernel.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/winograd.h"
 
 #include <vector>
 
@@ -67,6 +68,7 @@ private:
     std::vector<float> m_noBias; // zeros, where the layer has no bias
 };
 
+/// oneDNN's backward products, of which one may be missing.
 class Backward final : public Kernel
 {
 public:
@@ -77,19 +79,19 @@ public:
     }
     std::uint64_t scratchBytes() const override
     {
-        return m_unwantedBytes + m_biasBytes + std::max(m_data->scratchBytes(), m_weights->scratchBytes());
+        const std::uint64_t data = m_data ? m_data->scratchBytes() : 0;
+        return m_weights ? m_unwantedBytes + m_biasBytes + std::max(data, m_weights->scratchBytes()) : data;
     }
     void run(const Arguments& arguments) override
     {
         const float *x = arguments.input(0), *weight = arguments.input(1), *dy = arguments.input(2);
         float *dx = arguments.output(0), *dweight = arguments.output(1), *dbias = arguments.output(2);
-        std::byte* scratch = arguments.scratch + m_unwantedBytes + m_biasBytes;
-        if (dx) m_data->run({dx, weight, nullptr, dy}, scratch);
+        if (dx) m_data->run({dx, weight, nullptr, dy}, arguments.scratch);
         if (!dweight && !dbias) return;
         // oneDNN computes both; one that nobody wants goes to scratch memory
         if (!dweight) dweight = reinterpret_cast<float*>(arguments.scratch);
         if (!dbias) dbias = reinterpret_cast<float*>(arguments.scratch + m_unwantedBytes);
-        m_weights->run({x, dweight, dbias, dy}, scratch);
+        m_weights->run({x, dweight, dbias, dy}, arguments.scratch + m_unwantedBytes + m_biasBytes);
     }
 
 private:
@@ -97,20 +99,50 @@ private:
     std::uint64_t m_unwantedBytes, m_biasBytes;
 };
 
+KernelResult makeWinograd(const Conv2d& conv, int threads)
+{
+    const Winograd winograd(conv, threads);
+    return makeKernel(
+        [winograd](const Arguments& arguments) {
+            winograd.forward(arguments.input(0), arguments.input(1), arguments.input(2), arguments.output(0),
+                             arguments.scratch);
+        },
+        winograd.scratchBytes());
+}
+
+KernelResult makeWinogradBackward(const Conv2d& conv, int threads)
+{
+    const Winograd winograd(conv, threads);
+    return makeKernel(
+        [winograd](const Arguments& arguments) {
+            const float *x = arguments.input(0), *weight = arguments.input(1), *dy = arguments.input(2);
+            if (float* dx = arguments.output(0)) winograd.backwardData(weight, dy, dx, arguments.scratch);
+            winograd.backwardWeights(x, dy, arguments.output(1), arguments.output(2), arguments.scratch);
+        },
+        winograd.scratchBytes());
+}
+
 } // namespace
 
 KernelResult makeConv2d(const Conv2d& conv, int threads)
 {
     MR_CHECK(check(conv));
+    if (Winograd::suits(conv)) return makeWinograd(conv, threadsFor(conv, threads));
     MR_TRY(auto product, Convolution::create(conv, Convolution::Part::Forward, threadsFor(conv, threads)));
     return std::unique_ptr<Kernel>(std::make_unique<Forward>(conv, std::move(product)));
 }
 
-KernelResult makeConv2dBackward(const Conv2d& conv, int threads)
+KernelResult makeConv2dBackward(const Conv2d& conv, int threads, Gradients wanted)
 {
     MR_CHECK(check(conv));
-    MR_TRY(auto data, Convolution::create(conv, Convolution::Part::BackwardData, threadsFor(conv, threads)));
-    MR_TRY(auto weights, Convolution::create(conv, Convolution::Part::BackwardWeights, threadsFor(conv, threads)));
+    if (Winograd::suits(conv)) return makeWinogradBackward(conv, threadsFor(conv, threads));
+    std::unique_ptr<Convolution> data, weights;
+    if (wanted != Gradients::Weights) {
+        MR_TRY(data, Convolution::create(conv, Convolution::Part::BackwardData, threadsFor(conv, threads)));
+    }
+    if (wanted != Gradients::Data) {
+        MR_TRY(weights, Convolution::create(conv, Convolution::Part::BackwardWeights, threadsFor(conv, threads)));
+    }
     return std::unique_ptr<Kernel>(std::make_unique<Backward>(conv, std::move(data), std::move(weights)));
 }
 

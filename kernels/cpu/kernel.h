@@ -5,14 +5,22 @@
 #include "kernels/ops/activation.h"
 #include "kernels/ops/add.h"
 #include "kernels/ops/batch_norm.h"
+#include "kernels/ops/binary_cross_entropy.h"
 #include "kernels/ops/conv2d.h"
 #include "kernels/ops/cross_entropy.h"
 #include "kernels/ops/dense.h"
 #include "kernels/ops/dropout.h"
 #include "kernels/ops/embedding.h"
+#include "kernels/ops/huber.h"
+#include "kernels/ops/kl_divergence.h"
+#include "kernels/ops/layer_norm.h"
+#include "kernels/ops/log_softmax.h"
+#include "kernels/ops/mean_absolute_error.h"
 #include "kernels/ops/mean_squared_error.h"
+#include "kernels/ops/multiply.h"
 #include "kernels/ops/pool2d.h"
 #include "kernels/ops/position.h"
+#include "kernels/ops/rms_norm.h"
 #include "kernels/ops/softmax.h"
 
 #include <cstddef>
@@ -58,7 +66,14 @@ using KernelResult = Result<std::unique_ptr<Kernel>>;
 KernelResult makeDense(const Dense& dense, int threads);
 KernelResult makeDenseBackward(const Dense& dense, int threads);
 KernelResult makeConv2d(const Conv2d& conv, int threads);
-KernelResult makeConv2dBackward(const Conv2d& conv, int threads);
+/// Only what is wanted is prepared; the outputs of the other half must be null.
+enum class Gradients
+{
+    Both,
+    Data,
+    Weights
+};
+KernelResult makeConv2dBackward(const Conv2d& conv, int threads, Gradients wanted = Gradients::Both);
 KernelResult makeMaxPool2d(const Pool2d& pool, int threads);
 KernelResult makeMaxPool2dBackward(const Pool2d& pool, int threads);
 KernelResult makeAveragePool2d(const Pool2d& pool, int threads);
@@ -80,5 +95,16 @@ KernelResult makeEmbeddingBackward(const Embedding& embedding, int threads);
 KernelResult makePosition(const Position& position, int threads);
 KernelResult makePositionBackward(const Position& position, int threads);
 KernelResult makeMeanSquaredError(const MeanSquaredError& loss, int threads);
+KernelResult makeMeanAbsoluteError(const MeanAbsoluteError& loss, int threads);
+KernelResult makeHuber(const Huber& loss, int threads);
+KernelResult makeBinaryCrossEntropy(const BinaryCrossEntropy& loss, int threads);
+KernelResult makeKlDivergence(const KlDivergence& loss, int threads);
+KernelResult makeLayerNorm(const LayerNorm& norm, int threads);
+KernelResult makeLayerNormBackward(const LayerNorm& norm, int threads);
+KernelResult makeRmsNorm(const RmsNorm& norm, int threads);
+KernelResult makeRmsNormBackward(const RmsNorm& norm, int threads);
+KernelResult makeLogSoftmax(const LogSoftmax& softmax, int threads);
+KernelResult makeLogSoftmaxBackward(const LogSoftmax& softmax, int threads);
+KernelResult makeMultiply(const Multiply& product, int threads);
 
 } // namespace millrace::kernels::cpu

@@ -31,13 +31,15 @@ std::span<const Row> convolution()
          {out(0)}},
         {"conv2d_backward_data",
          [](const Site& s, Mode, int threads) {
-             return cpu::makeConv2dBackward(convolutionOf(s, s.output(0).shape, s.input(0).shape), threads);
+             return cpu::makeConv2dBackward(convolutionOf(s, s.output(0).shape, s.input(0).shape), threads,
+                                            cpu::Gradients::Data);
          },
          {none, in(0), in(1)},
          {out(0), none, none}},
         {"conv2d_backward_weights",
          [](const Site& s, Mode, int threads) {
-             return cpu::makeConv2dBackward(convolutionOf(s, s.input(0).shape, s.output(0).shape), threads);
+             return cpu::makeConv2dBackward(convolutionOf(s, s.input(0).shape, s.output(0).shape), threads,
+                                            cpu::Gradients::Weights);
          },
          {in(0), none, in(1)},
          {none, out(0), out(1)}},
