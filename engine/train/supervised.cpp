@@ -156,13 +156,15 @@ Status Trainer::prepare()
         MR_TRY(m_rest, makeExecutor(rest));
     }
 
-    OptimizerSettings optimizer{
-        m_settings.weightDecay, m_settings.momentum, {}, m_weights->parameters().size(), m_settings.threads};
+    ParameterLayout layout{{}, m_weights->parameters().size()};
     for (const auto& parameter : m_weights->namedParameters()) {
         const auto begin = static_cast<std::uint64_t>(parameter.values.data() - m_weights->parameters().data());
-        optimizer.segments.push_back({begin, begin + parameter.values.size(), parameter.decay});
+        layout.segments.push_back({begin, begin + parameter.values.size(), parameter.decay});
     }
-    MR_TRY(m_optimizer, createOptimizer(m_settings.optimizer, std::move(optimizer)));
+    OptimizerSettings optimizer = OptimizerSettings::of(m_settings.optimizer);
+    optimizer.weightDecay = m_settings.weightDecay;
+    optimizer.momentum = m_settings.momentum;
+    MR_TRY(m_optimizer, createOptimizer(optimizer, std::move(layout), m_settings.threads));
     MR_TRY(Evaluator evaluator, Evaluator::create(m_input.layers, m_input.catalogue, m_input.train.schema, m_weights,
                                                   m_scale, m_settings.threads));
     m_evaluator = std::make_unique<Evaluator>(std::move(evaluator));
@@ -185,11 +187,12 @@ Status Trainer::prepare()
 
 // The buffers that make up the trainer's state, under the names they have in a checkpoint.
 namespace {
-std::string_view asBytes(std::span<const float> values)
+template <class T> std::string_view asBytes(std::span<T> values)
 {
     return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
 }
-Status fromBytes(const std::map<std::string, std::string>& files, const std::string& name, std::span<float> values)
+template <class T>
+Status fromBytes(const std::map<std::string, std::string>& files, const std::string& name, std::span<T> values)
 {
     const auto file = files.find(name);
     if (file == files.end() || file->second.size() != values.size_bytes())
@@ -212,8 +215,8 @@ Status Trainer::restore()
     if (files.contains("best.parameters")) {
         m_bestParameters.resize(m_weights->parameters().size());
         m_bestStates.resize(m_weights->states().size());
-        MR_CHECK(fromBytes(files, "best.parameters", m_bestParameters));
-        MR_CHECK(fromBytes(files, "best.states", m_bestStates));
+        MR_CHECK(fromBytes(files, "best.parameters", std::span(m_bestParameters)));
+        MR_CHECK(fromBytes(files, "best.states", std::span(m_bestStates)));
     }
     m_position = Position::fromJson(found->folder.meta);
     m_observer.note(LogLevel::Info, str("Resumed from the checkpoint at step ", m_position.step, "."));
@@ -227,8 +230,8 @@ Status Trainer::saveCheckpoint()
                                 {"states", asBytes(m_weights->states())}};
     for (auto& [name, values] : m_optimizer->state()) files["optimizer." + name] = asBytes(values);
     if (!m_bestParameters.empty()) {
-        files["best.parameters"] = asBytes(m_bestParameters);
-        files["best.states"] = asBytes(m_bestStates);
+        files["best.parameters"] = asBytes(std::span(m_bestParameters));
+        files["best.states"] = asBytes(std::span(m_bestStates));
     }
     MR_TRY(const auto saved, m_checkpoints.save(m_position.step, files, m_position.toJson()));
     m_observer.checkpointSaved(
@@ -292,6 +295,23 @@ void Trainer::clipGradient(execute::Executor& executor)
         kernels::cpu::scale(gradients, static_cast<float>(m_settings.clipNorm / norm), m_settings.threads);
 }
 
+// A loss and gradient that are computed already.
+class Computed : public Objective
+{
+public:
+    Computed(double loss, std::span<float> parameters, std::span<float> gradients)
+        : m_loss(loss), m_parameters(parameters), m_gradients(gradients)
+    {
+    }
+    Result<double> evaluate() override { return m_loss; }
+    std::span<float> parameters() override { return m_parameters; }
+    std::span<float> gradients() override { return m_gradients; }
+
+private:
+    double m_loss;
+    std::span<float> m_parameters, m_gradients;
+};
+
 Status Trainer::trainStep(std::int64_t first, std::int64_t batch)
 {
     execute::Executor& executor = batch == m_settings.batchSize ? *m_full : *m_rest;
@@ -307,8 +327,8 @@ Status Trainer::trainStep(std::int64_t first, std::int64_t batch)
             .advise("Lower the learning rate, standardize the data, or clip the gradient.");
     }
     if (m_settings.clipNorm > 0) clipGradient(executor);
-    m_optimizer->update(m_weights->parameters(), executor.gradients(), m_schedule.rate(m_position.step),
-                        m_position.step + 1);
+    Computed computed(loss, m_weights->parameters(), executor.gradients());
+    MR_CHECK(m_optimizer->step(computed, m_schedule.rate(m_position.step), m_position.step + 1));
     m_position.step += 1;
     m_position.stepInEpoch += 1;
     m_position.rowsSeen += batch;

@@ -5,15 +5,23 @@
 #include "kernels/ops/activation.h"
 #include "kernels/ops/add.h"
 #include "kernels/ops/batch_norm.h"
+#include "kernels/ops/binary_cross_entropy.h"
 #include "kernels/ops/conv2d.h"
 #include "kernels/ops/cross_entropy.h"
 #include "kernels/ops/dense.h"
 #include "kernels/ops/dropout.h"
+#include "kernels/ops/huber.h"
+#include "kernels/ops/kl_divergence.h"
+#include "kernels/ops/layer_norm.h"
+#include "kernels/ops/log_softmax.h"
+#include "kernels/ops/mean_absolute_error.h"
 #include "kernels/ops/mean_squared_error.h"
+#include "kernels/ops/multiply.h"
 #include "kernels/ops/optimizer.h"
 #include "kernels/ops/embedding.h"
 #include "kernels/ops/pool2d.h"
 #include "kernels/ops/position.h"
+#include "kernels/ops/rms_norm.h"
 #include "kernels/ops/softmax.h"
 
 #include <span>
@@ -50,10 +58,27 @@ void embeddingBackward(const Embedding& embedding, Inputs inputs, Outputs output
 void position(const Position& position, Inputs inputs, Outputs outputs);
 void positionBackward(const Position& position, Inputs inputs, Outputs outputs);
 void meanSquaredError(const MeanSquaredError& loss, Inputs inputs, Outputs outputs);
-/// weights, gradients, velocity -> weights, velocity; weight decay applies to all.
-void sgd(const Sgd& options, Inputs inputs, Outputs outputs);
-/// weights, gradients, first moment, second moment -> weights, first moment, second moment; weight decay applies to
-/// all.
-void adam(const Adam& options, Inputs inputs, Outputs outputs);
+void meanAbsoluteError(const MeanAbsoluteError& loss, Inputs inputs, Outputs outputs);
+void huber(const Huber& loss, Inputs inputs, Outputs outputs);
+void binaryCrossEntropy(const BinaryCrossEntropy& loss, Inputs inputs, Outputs outputs);
+void klDivergence(const KlDivergence& loss, Inputs inputs, Outputs outputs);
+void layerNorm(const LayerNorm& norm, Inputs inputs, Outputs outputs);
+void layerNormBackward(const LayerNorm& norm, Inputs inputs, Outputs outputs);
+void rmsNorm(const RmsNorm& norm, Inputs inputs, Outputs outputs);
+void rmsNormBackward(const RmsNorm& norm, Inputs inputs, Outputs outputs);
+void logSoftmax(const LogSoftmax& softmax, Inputs inputs, Outputs outputs);
+void logSoftmaxBackward(const LogSoftmax& softmax, Inputs inputs, Outputs outputs);
+void multiply(const Multiply& product, Inputs inputs, Outputs outputs);
+// The optimisers: weights, gradients, states -> weights, states; one tensor, to which weight decay applies.
+void update(const Sgd& options, Inputs inputs, Outputs outputs);
+void update(const Adam& options, Inputs inputs, Outputs outputs);
+void update(const Nadam& options, Inputs inputs, Outputs outputs);
+void update(const RmsProp& options, Inputs inputs, Outputs outputs);
+void update(const Adagrad& options, Inputs inputs, Outputs outputs);
+void update(const Adadelta& options, Inputs inputs, Outputs outputs);
+void update(const Lamb& options, Inputs inputs, Outputs outputs);
+void update(const Lion& options, Inputs inputs, Outputs outputs);
+/// The tensor is a matrix, or none where `rows` is 0.
+void update(const Muon& options, std::int64_t rows, std::int64_t columns, Inputs inputs, Outputs outputs);
 
 } // namespace millrace::kernels::reference

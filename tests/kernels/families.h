@@ -8,5 +8,8 @@
 namespace millrace::test {
 
 std::span<const OperationRow> sequenceOperations();
+std::span<const OperationRow> lossOperations();
+std::span<const OperationRow> normalizationOperations();
+std::span<const OperationRow> optimizerOperations();
 
 } // namespace millrace::test

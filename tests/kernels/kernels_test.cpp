@@ -125,7 +125,8 @@ void KernelsTest::extremeValuesSaturate()
 void KernelsTest::nanIsNeverHidden()
 {
     for (const Nonlinearity kind : {Nonlinearity::Relu, Nonlinearity::GeluExact, Nonlinearity::GeluTanh,
-                                    Nonlinearity::Tanh, Nonlinearity::Sigmoid}) {
+                                    Nonlinearity::Tanh, Nonlinearity::Sigmoid, Nonlinearity::LeakyRelu,
+                                    Nonlinearity::Silu, Nonlinearity::Elu, Nonlinearity::Softplus}) {
         for (const float value : activated(kind, std::vector<float>(33, kNaN))) QVERIFY(std::isnan(value));
     }
     const std::vector<float> x{1, kNaN, 3, 2};
@@ -144,7 +145,7 @@ void KernelsTest::unknownLabelMakesTheLossNaN()
         const std::vector<std::int32_t> labels{1, label};
         float loss = 0, correct = 0;
         std::vector<float> dx(4);
-        run(cpu::makeCrossEntropy({2, 2}, 1), {x.data(), labels.data()}, {&loss, &correct, dx.data()});
+        run(cpu::makeCrossEntropy({2, 2}, 1), {x.data(), labels.data(), nullptr}, {&loss, &correct, dx.data()});
         QVERIFY(std::isnan(loss));
         QCOMPARE(correct, 1.0F);
     }
@@ -156,7 +157,7 @@ void KernelsTest::largeLogitsDoNotOverflow()
     const std::vector<std::int32_t> labels{1};
     float loss = 0, correct = 0;
     std::vector<float> dx(3);
-    run(cpu::makeCrossEntropy({1, 3}, 1), {x.data(), labels.data()}, {&loss, &correct, dx.data()});
+    run(cpu::makeCrossEntropy({1, 3}, 1), {x.data(), labels.data(), nullptr}, {&loss, &correct, dx.data()});
     QCOMPARE(loss, 2e4F);
     QCOMPARE(correct, 0.0F);
     QCOMPARE(dx, (std::vector<float>{1, -1, 0}));
@@ -187,10 +188,11 @@ void KernelsTest::optimizersLeavePaddingAlone()
     const std::vector<float> gradients(7, 0.0F);
     std::vector<float> weights(7, 1.0F), first(7, 0.0F), second(7, 0.0F);
     const Adam adam{.learningRate = 0.5, .weightDecay = 0.5, .decoupled = true};
-    cpu::adam(adam, segments, weights, gradients, first, second, 1);
+    const std::vector<std::span<float>> state{first, second};
+    cpu::update(adam, {segments, weights, gradients, state});
     QCOMPARE(weights, (std::vector<float>{0.75F, 0.75F, 0.75F, 1, 1, 1, 1}));
     weights.assign(7, 1.0F);
-    cpu::sgd({.learningRate = 0.5, .weightDecay = 0.5}, segments, weights, gradients, first, 1);
+    cpu::update(Sgd{.learningRate = 0.5, .weightDecay = 0.5}, {segments, weights, gradients, state});
     QCOMPARE(weights, (std::vector<float>{0.75F, 0.75F, 0.75F, 1, 1, 1, 1}));
 }
 
@@ -202,8 +204,11 @@ void KernelsTest::optimizersDoNotDependOnThreads()
     std::vector<float> expected;
     for (const int threads : {1, 2, 3}) {
         std::vector<float> weights = start, first(count), second(count);
-        for (std::int64_t step = 1; step <= 2; ++step)
-            cpu::adam({.weightDecay = 0.1, .step = step}, segments, weights, gradients, first, second, threads);
+        const std::vector<std::span<float>> state{first, second};
+        for (std::int64_t step = 1; step <= 2; ++step) {
+            cpu::update(Adam{.weightDecay = 0.1, .step = step}, {segments, weights, gradients, state, {}, threads});
+            cpu::update(Lamb{.weightDecay = 0.1, .step = step}, {segments, weights, gradients, state, {}, threads});
+        }
         if (expected.empty()) expected = weights;
         QVERIFY(weights == expected);
     }

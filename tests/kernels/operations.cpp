@@ -2,7 +2,6 @@
 #include "kernels/base/random.h"
 #include "kernels/base/text.h"
 #include "kernels/cpu/make_kernel.h"
-#include "kernels/cpu/optimizer.h"
 #include "tests/kernels/families.h"
 
 #include <algorithm>
@@ -158,7 +157,7 @@ Problem batchNorm(Case& line)
 
 template <Nonlinearity kind> Problem activation(Case& line)
 {
-    const Activation a{kind, line.integer("N")};
+    const Activation a{kind, line.integer("N"), line.number("p", 0)};
     const bool fromOutput = gradientFromOutput(kind);
     Problem problem{{.inputs = {{"x", a.elements}},
                      .outputs = {{"y", a.elements}},
@@ -221,9 +220,12 @@ Problem softmax(Case& line)
 
 Problem crossEntropy(Case& line)
 {
-    const CrossEntropy e{line.integer("B"), line.integer("C")};
-    const std::int64_t elements = e.rows * e.classes;
-    return {{.inputs = {{"x", elements}, {"label", e.rows, Operand::Content::Label, e.classes}},
+    const CrossEntropy e{line.integer("B"), line.integer("C"), line.number("smoothing", 0),
+                         line.integer("ignore", -100)};
+    const std::int64_t elements = e.rows * e.classes, weights = line.integer("weights", 0) * e.classes;
+    return {{.inputs = {{"x", elements},
+                        {"label", e.rows, Operand::Content::Label, e.classes},
+                        {"weights", weights, Operand::Content::Positive}},
              .outputs = {{"loss", 1}, {"correct", 1}, {"dx", elements}},
              .makeKernel = [e](int threads) { return cpu::makeCrossEntropy(e, threads); },
              .reference = [e](Inputs in, Outputs out) { reference::crossEntropy(e, in, out); },
@@ -244,59 +246,6 @@ Problem meanSquaredError(Case& line)
              .outputsOptional = true}};
 }
 
-/// Optimisers update in place: a kernel around one first brings its state from the inputs to the outputs.
-void copyUnlessSame(const float* from, float* to, std::size_t count)
-{
-    if (from != to) std::copy_n(from, count, to);
-}
-
-Problem sgd(Case& line)
-{
-    const std::int64_t N = line.integer("N");
-    const Sgd options{line.number("lr", 0.1), line.number("momentum", 0), line.number("decay", 0)};
-    const auto run = [options, N](int threads) {
-        return cpu::makeKernel([=](const cpu::Arguments& a) {
-            const auto count = static_cast<std::size_t>(N);
-            copyUnlessSame(a.input(0), a.output(0), count);
-            copyUnlessSame(a.input(2), a.output(1), count);
-            const Segment all{0, count, true};
-            cpu::sgd(options, {&all, 1}, {a.output(0), count}, {a.input(1), count}, {a.output(1), count}, threads);
-        });
-    };
-    return {{.inputs = {{"weights", N}, {"gradients", N}, {"velocity", N}},
-             .outputs = {{"newWeights", N}, {"newVelocity", N}},
-             .makeKernel = run,
-             .reference = [options](Inputs in, Outputs out) { reference::sgd(options, in, out); },
-             .flops = asDouble(6 * N),
-             .aliases = {{0, 0}, {1, 2}}}};
-}
-
-Problem adam(Case& line)
-{
-    const std::int64_t N = line.integer("N");
-    const Adam options{.learningRate = line.number("lr", 0.01),
-                       .weightDecay = line.number("decay", 0),
-                       .decoupled = line.integer("decoupled", 0) != 0,
-                       .step = line.integer("step", 1)};
-    const auto run = [options, N](int threads) {
-        return cpu::makeKernel([=](const cpu::Arguments& a) {
-            const auto count = static_cast<std::size_t>(N);
-            copyUnlessSame(a.input(0), a.output(0), count);
-            copyUnlessSame(a.input(2), a.output(1), count);
-            copyUnlessSame(a.input(3), a.output(2), count);
-            const Segment all{0, count, true};
-            cpu::adam(options, {&all, 1}, {a.output(0), count}, {a.input(1), count}, {a.output(1), count},
-                      {a.output(2), count}, threads);
-        });
-    };
-    return {{.inputs = {{"weights", N}, {"gradients", N}, {"first", N}, {"second", N, Operand::Content::Positive}},
-             .outputs = {{"newWeights", N}, {"newFirst", N}, {"newSecond", N}},
-             .makeKernel = run,
-             .reference = [options](Inputs in, Outputs out) { reference::adam(options, in, out); },
-             .flops = asDouble(13 * N),
-             .aliases = {{0, 0}, {1, 2}, {2, 3}}}};
-}
-
 constexpr OperationRow kOperations[] = {
     {"dense", dense},
     {"conv2d", conv2d},
@@ -308,18 +257,20 @@ constexpr OperationRow kOperations[] = {
     {"gelu_tanh", activation<Nonlinearity::GeluTanh>},
     {"tanh", activation<Nonlinearity::Tanh>},
     {"sigmoid", activation<Nonlinearity::Sigmoid>},
+    {"leaky_relu", activation<Nonlinearity::LeakyRelu>},
+    {"silu", activation<Nonlinearity::Silu>},
+    {"elu", activation<Nonlinearity::Elu>},
+    {"softplus", activation<Nonlinearity::Softplus>},
     {"dropout", dropout},
     {"add", add},
     {"softmax", softmax},
     {"cross_entropy", crossEntropy},
     {"mse", meanSquaredError},
-    {"sgd", sgd},
-    {"adam", adam},
 };
 
 const OperationRow* findOperation(std::string_view name)
 {
-    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations), sequenceOperations()})
+    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations), lossOperations(), normalizationOperations(), sequenceOperations(), optimizerOperations()})
         for (const OperationRow& row : family)
             if (row.name == name) return &row;
     return nullptr;

@@ -139,7 +139,7 @@ void TrainTest::schedulesFollowTheirFormulas()
 
 void TrainTest::unknownOptimizersAreNamed()
 {
-    const auto optimizer = createOptimizer("adamv", {});
+    const auto optimizer = createOptimizer(OptimizerSettings::of("adamv"), {}, 1);
     QVERIFY(!optimizer);
     QVERIFY(QString::fromStdString(optimizer.error().toString()).contains(QStringLiteral("adam")));
 }

@@ -1,0 +1,39 @@
+// RMSprop.
+#include "kernels/cpu/optimizers/passes.h"
+
+#include <cmath>
+
+namespace millrace::kernels::cpu {
+
+namespace {
+
+struct Rule
+{
+    float rate, decay, rho, newer, momentum, epsilon;
+    MR_INLINE void operator()(float& w, float gradient, float& v, float& m) const
+    {
+        const float g = gradient + decay * w;
+        v = rho * v + newer * (g * g);
+        m = momentum * m + g / (std::sqrt(v) + epsilon);
+        w -= rate * m;
+    }
+};
+
+MR_VECTORISED void range(const Rule& rule, const Pointers& at, std::int64_t begin, std::int64_t end)
+{
+    eachElement<2>(rule, at, begin, end);
+}
+
+} // namespace
+
+void update(const RmsProp& options, const Buffers& buffers)
+{
+    const auto makeRule = [&](double decay) {
+        return Rule{static_cast<float>(options.learningRate), static_cast<float>(decay),
+                    static_cast<float>(options.rho),          static_cast<float>(1 - options.rho),
+                    static_cast<float>(options.momentum),     static_cast<float>(options.epsilon)};
+    };
+    updateElements(buffers, options.weightDecay, 0.35, makeRule, range);
+}
+
+} // namespace millrace::kernels::cpu
