@@ -11,7 +11,7 @@ set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/c
     cpu/dense.cpp cpu/dropout.cpp cpu/embedding.cpp cpu/mean_squared_error.cpp cpu/optimizer.cpp
     cpu/optimizers/adadelta.cpp cpu/optimizers/adagrad.cpp cpu/optimizers/adam.cpp cpu/optimizers/lamb.cpp
     cpu/optimizers/lion.cpp cpu/optimizers/muon.cpp cpu/optimizers/nadam.cpp cpu/optimizers/rmsprop.cpp
-    cpu/optimizers/sgd.cpp cpu/pool2d.cpp cpu/position.cpp cpu/softmax.cpp cpu/winograd.cpp)
+    cpu/optimizers/sgd.cpp cpu/pool2d.cpp cpu/position.cpp cpu/softmax.cpp cpu/winograd.cpp cpu/peak.cpp)
 list(APPEND MILLRACE_CPU_KERNELS cpu/binary_cross_entropy.cpp cpu/huber.cpp cpu/kl_divergence.cpp cpu/layer_norm.cpp
     cpu/log_softmax.cpp cpu/mean_absolute_error.cpp cpu/multiply.cpp cpu/rms_norm.cpp)
 millrace_library(NAME kernels SOURCES ${MILLRACE_CPU_KERNELS} cpu/onednn.cpp
@@ -21,7 +21,7 @@ target_include_directories(millrace_kernels SYSTEM PRIVATE ${MILLRACE_DNNL_INCLU
 # nobody reads errno or the floating-point flags; without these two no loop with a square root or a choice is vectorised
 set_source_files_properties(${MILLRACE_CPU_KERNELS} PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math;-O3")
 # vectors of channels are only passed to functions that are inlined
-set_source_files_properties(cpu/winograd.cpp PROPERTIES COMPILE_OPTIONS
+set_source_files_properties(cpu/winograd.cpp cpu/peak.cpp PROPERTIES COMPILE_OPTIONS
   "-fno-math-errno;-fno-trapping-math;-O3;-ffp-contract=fast;-Wno-psabi")
 
 # for tests alone
