@@ -35,19 +35,40 @@ Result<bool> beginsAsGzip(const FileHandle& file)
     MR_TRY(const std::size_t count, file.readAt(start, sizeof start, 0));
     return isGzip({start, count});
 }
+/// Size and time of the last change: while these stay, so do the bytes.
+struct Stamp
+{
+    std::int64_t sizeBytes = 0, seconds = 0, nanoseconds = 0;
+    bool operator==(const Stamp&) const = default;
+};
+Result<Stamp> stampOf(const FileHandle& file)
+{
+    struct stat status
+    {
+    };
+    if (::fstat(file.descriptor(), &status) != 0) return errnoError("inspect", file.path(), errno);
+    return Stamp{status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
 } // namespace
 
 Result<OpenBytes> openFile(const std::string& path)
 {
     MR_TRY(FileHandle handle, openRegular(path));
     MR_TRY(const bool packed, beginsAsGzip(handle));
+    MR_TRY(const Stamp stamp, stampOf(handle));
     // shared by the readers of both passes: whichever is last closes it
     const auto file = std::make_shared<const FileHandle>(std::move(handle));
-    return OpenBytes([file, packed, path]() -> Result<ReadBytes> {
-        ReadBytes read = [file, offset = std::uint64_t{0}](char* buffer,
-                                                           std::size_t size) mutable -> Result<std::size_t> {
+    return OpenBytes([file, packed, path, stamp]() -> Result<ReadBytes> {
+        ReadBytes read = [file, stamp, offset = std::uint64_t{0}](char* buffer,
+                                                                  std::size_t size) mutable -> Result<std::size_t> {
             MR_TRY(const std::size_t count, file->readAt(buffer, size, offset));
             offset += count;
+            if (count > 0) return count;
+            MR_TRY(const Stamp now, stampOf(*file));
+            if (now != stamp)
+                return makeError(Code::Corrupt, "The dataset changed: the file was written to while it was read.")
+                    .atFile(file->path())
+                    .advise("Run again when nobody writes to it.");
             return count;
         };
         return packed ? unpackGzip(std::move(read), path) : read;

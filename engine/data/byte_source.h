@@ -24,7 +24,8 @@ struct GzipLimits
 };
 
 /// The regular file's bytes, unpacked where it begins as gzip does. The file is opened once, so that both passes read
-/// the same one. Errors: NotFound, Permission, InvalidFormat (not a regular file); while reading Corrupt, TooLarge.
+/// the same one. Errors: NotFound, Permission, InvalidFormat (not a regular file); while reading Corrupt (also where the
+/// file was written to meanwhile), TooLarge.
 Result<OpenBytes> openFile(const std::string& path);
 
 /// The bytes in memory (which must outlive it), unpacked where they begin as gzip does.

@@ -1,9 +1,9 @@
-// CSV files: streamed twice, once to learn what the columns are and once to read them, so that memory is bounded by
-// the result. Numbers are read in the C locale whatever the user's is.
+// CSV files: streamed twice, once to learn what the columns are and once to read them, so that memory is bounded.
+// Numbers are read in the C locale whatever the user's is.
 #pragma once
 
 #include "engine/data/byte_source.h"
-#include "engine/data/dataset.h"
+#include "engine/data/rows_builder.h"
 
 #include <cstdint>
 #include <optional>
@@ -32,10 +32,12 @@ struct CsvLimits
     static constexpr std::size_t kValueBytes = 256u << 20; ///< what may be kept of all columns' different values
 };
 
-/// Reads the rows. `open` is called twice and must give the same bytes both times; `fileName` is for messages.
-/// Errors: InvalidFormat and InvalidArgument with line and column, TooLarge, NotFound (target), Cancelled.
+/// Reads the rows. `open` is called twice and must give the same bytes both times; `fileName` is for messages. A missing
+/// number is NaN in the rows. Rows that are more than `place` allows in memory are written there as shards.
+/// Errors: InvalidFormat and InvalidArgument with line and column, TooLarge, NotFound (target), Cancelled, and those
+/// of writing.
 Result<Dataset> readCsv(const OpenBytes& open, const CsvOptions& options, const std::string& fileName,
-                        std::stop_token stop = {});
+                        const RowsPlace& place = {}, std::stop_token stop = {});
 
 /// What readCsv would say of the rows' schema; reads at most `limitBytes` and then leaves `rows` at -1.
 Result<pipeline::RowsSchema> inspectCsv(const OpenBytes& open, const CsvOptions& options, const std::string& fileName,

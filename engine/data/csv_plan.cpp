@@ -79,7 +79,10 @@ bool isRowNumber(const ColumnFacts& column, std::size_t index, bool hasName)
 class Planner
 {
 public:
-    Planner(const CsvScan& scan, const std::string& fileName) : m_scan(scan), m_fileName(fileName) {}
+    Planner(const CsvScan& scan, const std::string& fileName, bool anySize)
+        : m_scan(scan), m_fileName(fileName), m_anySize(anySize)
+    {
+    }
 
     Result<CsvPlan> plan()
     {
@@ -216,7 +219,7 @@ private:
         const auto bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(m_schema.rows, 0)) * count * sizeof(float);
         const auto memory =
             static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-        if (bytes > std::min(kFeatureBytes, memory / 2))
+        if (!m_anySize && bytes > std::min(kFeatureBytes, memory / 2))
             return atColumn(Code::TooLarge,
                             str(formatCount(m_schema.rows), " rows of ", formatCount(static_cast<std::int64_t>(count)),
                                 " features need ", formatBytes(static_cast<double>(bytes)),
@@ -267,15 +270,16 @@ private:
 
     const CsvScan& m_scan;
     const std::string& m_fileName;
+    bool m_anySize;
     pipeline::RowsSchema m_schema;
     std::map<std::string, std::int32_t, std::less<>> m_labels;
     std::vector<std::string> m_notes, m_ignored, m_empty, m_categories, m_unsuited;
 };
 } // namespace
 
-Result<CsvPlan> planCsv(const CsvScan& scan, const std::string& fileName)
+Result<CsvPlan> planCsv(const CsvScan& scan, const std::string& fileName, bool anySize)
 {
-    return Planner(scan, fileName).plan();
+    return Planner(scan, fileName, anySize).plan();
 }
 
 } // namespace millrace::data

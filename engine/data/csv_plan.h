@@ -21,7 +21,8 @@ struct CsvPlan
     std::vector<std::string> notes;
 };
 
-/// Errors: InvalidArgument and InvalidFormat naming column, line and what to do; TooLarge.
-Result<CsvPlan> planCsv(const CsvScan& scan, const std::string& fileName);
+/// Errors: InvalidArgument and InvalidFormat naming column, line and what to do; TooLarge where the rows must fit into
+/// memory (they need not where they can be written to disk) and do not.
+Result<CsvPlan> planCsv(const CsvScan& scan, const std::string& fileName, bool anySize);
 
 } // namespace millrace::data

@@ -1,55 +1,15 @@
 #include "engine/data/dataset.h"
 
+#include "engine/data/stored_rows.h"
 #include "kernels/base/text.h"
 
-#include <cmath>
+#include <algorithm>
 
 namespace millrace::data {
 
-namespace {
-Error badStep(std::string what)
-{
-    return makeError(Code::InvalidFormat, str("The model's preprocessing cannot be applied: ", what));
-}
-
-/// A list of F numbers, or of one that holds for all features. JSON null reads as NaN.
-Result<std::vector<float>> numbers(const nlohmann::json& step, const char* key, std::size_t count)
-{
-    const auto found = step.find(key);
-    if (found == step.end() || !found->is_array() || (found->size() != count && found->size() != 1))
-        return badStep(str("\"", key, "\" is no list of 1 or ", count, " numbers."));
-    std::vector<float> values;
-    for (const auto& value : *found) {
-        if (!value.is_number()) return badStep(str("\"", key, "\" holds something that is no number."));
-        values.push_back(value.get<float>());
-    }
-    values.resize(count, values.front());
-    return values;
-}
-
-/// y = (x - offset) × factor
-Status scale(const nlohmann::json& step, std::size_t count, std::span<float> values)
-{
-    MR_TRY(const auto offset, numbers(step, "offset", count));
-    MR_TRY(const auto factor, numbers(step, "factor", count));
-    for (std::size_t start = 0; start < values.size(); start += count)
-        for (std::size_t i = 0; i < count; ++i) values[start + i] = (values[start + i] - offset[i]) * factor[i];
-    return {};
-}
-
-/// A missing value (NaN) becomes the feature's fill.
-Status fill(const nlohmann::json& step, std::size_t count, std::span<float> values)
-{
-    MR_TRY(const auto fills, numbers(step, "values", count));
-    for (std::size_t start = 0; start < values.size(); start += count)
-        for (std::size_t i = 0; i < count; ++i)
-            if (std::isnan(values[start + i])) values[start + i] = fills[i];
-    return {};
-}
-} // namespace
-
 std::int64_t Dataset::rows() const
 {
+    if (stored) return stored->rows();
     const std::int64_t perRow = schema.features.elements();
     return perRow == 0 ? 0 : static_cast<std::int64_t>(features.size()) / perRow;
 }
@@ -60,23 +20,110 @@ std::span<const float> Dataset::row(std::int64_t index) const
     return {features.data() + static_cast<std::size_t>(index) * perRow, perRow};
 }
 
-Status apply(const Preprocessing& preprocessing, const Shape& features, std::span<float> values)
+std::int64_t Dataset::blocks() const
 {
-    const auto count = static_cast<std::size_t>(features.elements());
-    if (count == 0 || values.size() % count != 0)
-        return makeError(Code::InvalidArgument,
-                         str(values.size(), " values are no whole rows of ", count, " features."));
-    for (const auto& step : preprocessing.steps) {
-        const std::string kind = step.is_object() ? step.value("kind", nlohmann::json()).dump() : "null";
-        if (kind == "\"scale\"")
-            MR_CHECK(scale(step, count, values));
-        else if (kind == "\"fill\"")
-            MR_CHECK(fill(step, count, values));
-        // how text cells become features: done before there are any values, see encode.h
-        else if (kind != "\"table\"")
-            return badStep(str("the step ", printable(kind), " is not known to this Millrace."));
+    return stored ? stored->blocks() : rows() > 0 ? 1 : 0;
+}
+
+std::int64_t Dataset::rowsOfBlock(std::int64_t block) const
+{
+    return stored ? stored->rowsOfBlock(block) : rows();
+}
+
+Result<Batch> Dataset::block(std::int64_t block, RowsBuffer& buffer) const
+{
+    if (!stored) return Batch{rows(), features, labels, targets};
+    MR_CHECK(stored->readBlock(block, buffer));
+    const Dataset& onDisk = stored->shards()->description();
+    Preprocessing late;
+    for (std::size_t i = onDisk.preprocessing.steps.size(); i < preprocessing.steps.size(); ++i)
+        late.steps.push_back(preprocessing.steps[i]);
+    MR_CHECK(apply(late, onDisk.schema.features.elements(), buffer.features));
+    return buffer.view(stored->rowsOfBlock(block));
+}
+
+Status forEachBlock(const Dataset& rows, std::stop_token stop, const std::function<Status(const Batch&)>& function)
+{
+    RowsBuffer buffer;
+    for (std::int64_t block = 0; block < rows.blocks(); ++block) {
+        if (stop.stop_requested()) return makeError(Code::Cancelled, "Reading the rows was cancelled.");
+        if (rows.rowsOfBlock(block) == 0) continue;
+        MR_TRY(const Batch batch, rows.block(block, buffer));
+        MR_CHECK(function(batch));
     }
     return {};
+}
+
+Dataset select(const Dataset& rows, const std::vector<bool>& keep)
+{
+    Dataset part;
+    part.schema = rows.schema;
+    part.schema.rows = std::count(keep.begin(), keep.end(), true);
+    part.preprocessing = rows.preprocessing;
+    part.augmentation = rows.augmentation;
+    part.notes = rows.notes;
+    if (rows.stored) {
+        part.stored = std::make_shared<const StoredRows>(rows.stored->select(keep));
+        return part;
+    }
+    part.features.reserve(static_cast<std::size_t>(part.schema.rows * rows.schema.features.elements()));
+    for (std::size_t index = 0; index < keep.size(); ++index) {
+        if (!keep[index]) continue;
+        const auto row = rows.row(static_cast<std::int64_t>(index));
+        part.features.insert(part.features.end(), row.begin(), row.end());
+        if (!rows.labels.empty()) part.labels.push_back(rows.labels[index]);
+        if (!rows.targets.empty()) part.targets.push_back(rows.targets[index]);
+    }
+    return part;
+}
+
+Result<Dataset> inMemory(const Dataset& rows)
+{
+    Dataset copy = rows;
+    copy.stored = nullptr;
+    if (!rows.stored) return copy;
+    MR_CHECK(forEachBlock(rows, {}, [&](const Batch& batch) -> Status {
+        copy.features.insert(copy.features.end(), batch.features.begin(), batch.features.end());
+        copy.labels.insert(copy.labels.end(), batch.labels.begin(), batch.labels.end());
+        copy.targets.insert(copy.targets.end(), batch.targets.begin(), batch.targets.end());
+        return {};
+    }));
+    return copy;
+}
+
+Result<Dataset> prepared(Dataset rows, const nlohmann::json& steps)
+{
+    Preprocessing added{steps};
+    if (!rows.stored) MR_CHECK(apply(added, rows.schema.features.elements(), rows.features));
+    for (const auto& step : steps) {
+        MR_CHECK(describeStep(step, rows.schema));
+        rows.preprocessing.steps.push_back(step);
+    }
+    return rows;
+}
+
+nlohmann::json describe(const Dataset& rows)
+{
+    nlohmann::json description = {
+        {"schema", pipeline::toJson(rows.schema)}, {"preprocessing", rows.preprocessing.steps}, {"notes", rows.notes}};
+    if (!rows.augmentation.is_null()) description["augmentation"] = rows.augmentation;
+    return description;
+}
+
+Result<Dataset> fromDescription(const nlohmann::json& description)
+{
+    try {
+        Dataset rows;
+        MR_TRY(rows.schema, pipeline::rowsSchemaFromJson(description.at("schema")));
+        rows.preprocessing.steps = description.at("preprocessing");
+        if (!rows.preprocessing.steps.is_array())
+            return makeError(Code::InvalidFormat, "The rows' preprocessing is no list of steps.");
+        rows.notes = description.at("notes").get<std::vector<std::string>>();
+        rows.augmentation = description.value("augmentation", nlohmann::json());
+        return rows;
+    } catch (const nlohmann::json::exception& exception) {
+        return makeError(Code::InvalidFormat, str("The rows' description cannot be read: ", exception.what()));
+    }
 }
 
 } // namespace millrace::data

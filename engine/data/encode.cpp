@@ -43,10 +43,11 @@ std::optional<std::vector<bool>> givenColumns(const std::vector<TableColumn>& co
     return std::nullopt;
 }
 
-bool fits(const pipeline::RowsSchema& schema, const std::optional<TableEncoder>& table, std::size_t cells)
+bool fits(const pipeline::RowsSchema& schema, const Preprocessing& preprocessing,
+          const std::optional<TableEncoder>& table, std::size_t cells)
 {
     return table ? givenColumns(table->columns(), cells).has_value()
-                 : cells == static_cast<std::size_t>(schema.features.elements());
+                 : cells == static_cast<std::size_t>(valuesBefore(preprocessing, schema.features.elements()));
 }
 
 Error wrongCount(const pipeline::RowsSchema& schema, const Preprocessing& preprocessing, std::size_t cells)
@@ -85,7 +86,7 @@ Result<std::vector<float>> encodeRow(const pipeline::RowsSchema& schema, const P
 {
     MR_TRY(const auto table, tableOf(preprocessing));
     if (table) return encodeTable(schema, preprocessing, *table, cells);
-    if (!fits(schema, table, cells.size())) return wrongCount(schema, preprocessing, cells.size());
+    if (!fits(schema, preprocessing, table, cells.size())) return wrongCount(schema, preprocessing, cells.size());
     std::vector<float> values;
     for (const std::string& cell : cells) {
         const auto number = parseNumber(trimmed(cell));
@@ -111,7 +112,7 @@ Result<std::vector<float>> encodeLine(const pipeline::RowsSchema& schema, const 
         const auto found = records.next();
         if (!found || !*found) continue;
         mostCells = std::max(mostCells, records.cells().size());
-        if (!fits(schema, table, records.cells().size())) continue;
+        if (!fits(schema, preprocessing, table, records.cells().size())) continue;
         const std::vector<std::string> cells(records.cells().begin(), records.cells().end());
         if (const auto more = records.next(); !more || *more)
             return makeError(Code::InvalidArgument, "There is more than one row.").advise("Give one row at a time.");
@@ -123,7 +124,7 @@ Result<std::vector<float>> encodeLine(const pipeline::RowsSchema& schema, const 
 Result<std::vector<float>> encodeNumbers(const pipeline::RowsSchema& schema, const Preprocessing& preprocessing,
                                          std::span<const float> values)
 {
-    const auto count = static_cast<std::size_t>(schema.features.elements());
+    const auto count = static_cast<std::size_t>(valuesBefore(preprocessing, schema.features.elements()));
     if (values.size() != count)
         return makeError(Code::InvalidArgument,
                          str("The row has ", values.size(), " values; ", count, " are expected."));
@@ -133,8 +134,8 @@ Result<std::vector<float>> encodeNumbers(const pipeline::RowsSchema& schema, con
             return makeError(Code::InvalidArgument, str(valueName(schema, i), " is ", values[i], "; ", range.minimum,
                                                         " to ", range.maximum, " is expected."));
     std::vector<float> features(values.begin(), values.end());
-    MR_CHECK(apply(preprocessing, schema.features, features));
-    for (std::size_t i = 0; i < count; ++i)
+    MR_CHECK(apply(preprocessing, static_cast<std::int64_t>(count), features));
+    for (std::size_t i = 0; i < features.size(); ++i)
         if (!std::isfinite(features[i]))
             return makeError(Code::InvalidArgument,
                              str(valueName(schema, i), " has no value that the model can take."));

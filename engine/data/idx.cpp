@@ -148,7 +148,7 @@ Result<Dataset> imagesAndLabels(const IdxArray& images, const IdxArray& labels, 
                                         {"offset", nlohmann::json::array({0.0F})},
                                         {"factor", nlohmann::json::array({1.0F / maximum})},
                                         {"from", nlohmann::json::array({0.0F, maximum})}});
-    MR_CHECK(apply(rows.preprocessing, rows.schema.features, rows.features));
+    MR_CHECK(apply(rows.preprocessing, rows.schema.features.elements(), rows.features));
 
     const auto distinct = distinctLabels(labels);
     std::array<std::int32_t, 256> indexOf{};

@@ -1,5 +1,6 @@
 #include "engine/data/loader.h"
 
+#include "engine/data/stored_loader.h"
 #include "kernels/base/random.h"
 #include "kernels/base/text.h"
 
@@ -101,6 +102,7 @@ Result<std::unique_ptr<Loader>> Loader::create(std::shared_ptr<const Dataset> da
         return makeError(Code::InvalidArgument,
                          str("The batch size is ", options.batchSize, "; at least 1 is needed."));
     if (dataset->rows() < 1) return makeError(Code::InvalidArgument, "There are no rows to read.");
+    if (dataset->stored) return createStoredLoader(std::move(dataset), options);
     return std::unique_ptr<Loader>(std::make_unique<MemoryLoader>(std::move(dataset), options));
 }
 

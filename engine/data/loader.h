@@ -5,20 +5,12 @@
 #include "engine/data/dataset.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <span>
 #include <stop_token>
+#include <string>
 
 namespace millrace::data {
-
-/// Rows that are fed together. The spans stay valid until the loader's next call.
-struct Batch
-{
-    std::int64_t rows = 0;
-    std::span<const float> features;      ///< rows × schema.features.elements()
-    std::span<const std::int32_t> labels; ///< rows; empty without classes
-    std::span<const float> targets;       ///< rows, in the target's unit; empty where the target is no number
-};
 
 struct LoaderOptions
 {
@@ -29,6 +21,7 @@ struct LoaderOptions
     bool augment = false;                 ///< changes images as the rows' `augmentation` says; for training alone
     int threads = 1;                      ///< that read and decode ahead
     std::int64_t memoryBytes = 128 << 20; ///< for rows that are read ahead from disk
+    std::function<void(const std::string&)> note; ///< is told when the disk makes training wait; else the log is
 };
 
 class Loader
@@ -46,7 +39,8 @@ public:
 
     /// Goes to a step of an epoch, both from 0. The order is a pure function of (seed, epoch).
     virtual Status start(std::int64_t epoch, std::int64_t firstStep) = 0;
-    /// The next batch; null after the epoch's last. Errors: Cancelled, and those of reading: Io, Corrupt.
+    /// The next batch, whose spans stay valid until the next call; null after the epoch's last. After an error `start`
+    /// must be called again. Errors: Cancelled, and those of reading: Io, Corrupt.
     virtual Result<const Batch*> next(std::stop_token stop) = 0;
 
 protected:

@@ -5,6 +5,8 @@
 #include "engine/pipeline/catalogue.h"
 #include "engine/pipeline/document.h"
 
+#include <stop_token>
+
 namespace millrace::data {
 
 struct SplitOptions
@@ -24,10 +26,8 @@ SplitOptions splitOptions(const pipeline::Node& node, const pipeline::NodeSpec& 
 
 /// Exactly pipeline::trainRows(rows, options.train) rows for training and the rest for test. Stratified, each class is
 /// divided in proportion and what rounding leaves goes to the classes with the largest remainders. A pure function of
-/// the rows' labels and the options; both parts keep the rows' order. Errors: InvalidArgument.
-Result<SplitRows> split(const Dataset& rows, const SplitOptions& options);
-
-/// The given rows, in that order.
-Dataset select(const Dataset& rows, std::span<const std::uint32_t> indices);
+/// the rows' labels and the options; both parts keep the rows' order. Rows on disk stay there.
+/// Errors: InvalidArgument, and those of reading.
+Result<SplitRows> split(const Dataset& rows, const SplitOptions& options, std::stop_token stop = {});
 
 } // namespace millrace::data

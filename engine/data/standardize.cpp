@@ -1,67 +1,179 @@
 #include "engine/data/standardize.h"
 
+#include "engine/data/fit.h"
+#include "engine/data/table_encoder.h"
 #include "kernels/base/text.h"
+#include "kernels/base/units.h"
 
+#include <array>
 #include <cmath>
+#include <numeric>
 
 namespace millrace::data {
 
 namespace {
-/// Mean and population deviation of each column of a row-major matrix of values.
-struct Moments
+constexpr std::size_t kColumnsNoted = 20;
+
+/// Offset and spread of each column; values equal but for rounding have no spread.
+struct Spread
 {
-    std::vector<double> mean, deviation;
+    std::vector<double> offset, spread;
 };
 
-Moments moments(std::span<const float> values, std::size_t columns)
+std::vector<std::size_t> allColumns(const Dataset& rows)
 {
-    const double count = static_cast<double>(values.size() / columns);
-    Moments result{std::vector<double>(columns), std::vector<double>(columns)};
-    for (std::size_t i = 0; i < values.size(); ++i) result.mean[i % columns] += static_cast<double>(values[i]);
-    for (double& mean : result.mean) mean /= count;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        const double distance = static_cast<double>(values[i]) - result.mean[i % columns];
-        result.deviation[i % columns] += distance * distance;
+    std::vector<std::size_t> columns(fittedColumns(rows.schema));
+    std::iota(columns.begin(), columns.end(), std::size_t{0});
+    return columns;
+}
+
+Result<Spread> fitSpread(const Dataset& train, ScaleMethod method, std::stop_token stop)
+{
+    Spread result;
+    if (method == ScaleMethod::Standard) {
+        MR_TRY(Moments moments, fitMoments(train, stop));
+        return Spread{std::move(moments.mean), std::move(moments.deviation)};
     }
-    for (double& deviation : result.deviation) deviation = std::sqrt(deviation / count);
+    if (method == ScaleMethod::MinMax) {
+        MR_TRY(const Ranges ranges, fitRanges(train, stop));
+        for (std::size_t i = 0; i < ranges.minimum.size(); ++i) {
+            result.offset.push_back(static_cast<double>(ranges.minimum[i]));
+            result.spread.push_back(static_cast<double>(ranges.maximum[i]) - static_cast<double>(ranges.minimum[i]));
+        }
+        return result;
+    }
+    constexpr std::array kQuartiles{0.25, 0.5, 0.75};
+    MR_TRY(const auto quartiles, fitQuantiles(train, allColumns(train), kQuartiles, stop));
+    for (const auto& of : quartiles) {
+        result.offset.push_back(of[1]);
+        result.spread.push_back(of[2] - of[0]);
+    }
     return result;
+}
+
+/// The features that are numbers of a table, not texts of a category.
+Result<std::vector<std::size_t>> numberColumns(const Dataset& rows)
+{
+    for (const auto& step : rows.preprocessing.steps) {
+        if (!step.is_object() || step.value("kind", nlohmann::json()) != "table") continue;
+        MR_TRY(const TableEncoder encoder, TableEncoder::fromStep(step));
+        // after a recode the features are others: then all are looked at, and no category has a missing value
+        if (encoder.featureCount() != static_cast<std::size_t>(rows.schema.features.elements())) break;
+        std::vector<std::size_t> columns;
+        std::size_t feature = 0;
+        for (const TableColumn& column : encoder.columns()) {
+            if (column.role == ColumnRole::Number) columns.push_back(feature++);
+            if (column.role == ColumnRole::Category) feature += column.values.size();
+        }
+        return columns;
+    }
+    return allColumns(rows);
+}
+
+std::vector<std::string> fillNotes(const Dataset& train, std::span<const std::int64_t> missing,
+                                   std::span<const float> values, std::string_view what)
+{
+    std::vector<std::string> notes;
+    std::size_t more = 0;
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+        if (missing[i] == 0) continue;
+        const std::string name = i < train.schema.columns.size()
+                                     ? str("column \"", printable(train.schema.columns[i].name), "\"")
+                                     : str("feature ", i + 1);
+        if (notes.size() < kColumnsNoted)
+            notes.push_back(
+                str(formatCount(missing[i]), " missing values of ", name, " filled with ", what, " ", values[i], "."));
+        else
+            ++more;
+    }
+    if (more > 0) notes.push_back(str("Missing values filled alike in ", more, " more columns."));
+    return notes;
 }
 } // namespace
 
-Result<nlohmann::json> fitStandardize(const Dataset& train)
+std::optional<ScaleMethod> scaleMethod(std::string_view name)
 {
-    if (train.rows() < 1) return makeError(Code::InvalidArgument, "There are no rows to fit mean and deviation on.");
-    const std::size_t columns = train.schema.image ? 1 : static_cast<std::size_t>(train.schema.features.elements());
-    const Moments fitted = moments(train.features, columns);
+    if (name == "standard") return ScaleMethod::Standard;
+    if (name == "min_max") return ScaleMethod::MinMax;
+    if (name == "robust") return ScaleMethod::Robust;
+    return std::nullopt;
+}
+
+Result<nlohmann::json> fitScale(const Dataset& train, ScaleMethod method, std::stop_token stop)
+{
+    if (train.rows() < 1) return makeError(Code::InvalidArgument, "There are no rows to fit a scale on.");
+    MR_TRY(const Spread fitted, fitSpread(train, method, stop));
     nlohmann::json step = {{"kind", "scale"}, {"offset", nlohmann::json::array()}, {"factor", nlohmann::json::array()}};
-    for (std::size_t i = 0; i < columns; ++i) {
+    for (std::size_t i = 0; i < fitted.offset.size(); ++i) {
         // equal values may differ from their mean by rounding: what is left is no deviation
-        const bool constant = fitted.deviation[i] <= 1e-7 * std::abs(fitted.mean[i]);
-        step["offset"].push_back(static_cast<float>(fitted.mean[i]));
-        step["factor"].push_back(constant ? 1.0F : static_cast<float>(1.0 / fitted.deviation[i]));
+        const bool constant = fitted.spread[i] <= 1e-7 * std::abs(fitted.offset[i]);
+        step["offset"].push_back(static_cast<float>(fitted.offset[i]));
+        step["factor"].push_back(constant ? 1.0F : static_cast<float>(1.0 / fitted.spread[i]));
     }
     return step;
 }
 
-Result<Dataset> standardized(Dataset rows, const nlohmann::json& step)
+Result<Fill> fitFill(const Dataset& train, FillMethod method, float constant, std::stop_token stop)
 {
-    MR_CHECK(apply(Preprocessing{nlohmann::json::array({step})}, rows.schema.features, rows.features));
-    rows.preprocessing.steps.push_back(step);
-    return rows;
+    std::vector<float> values(fittedColumns(train.schema), 0.0F);
+    MR_TRY(const auto columns, numberColumns(train));
+    if (method == FillMethod::Mean) {
+        MR_TRY(const Moments moments, fitMoments(train, stop));
+        for (const std::size_t column : columns) values[column] = static_cast<float>(moments.mean[column]);
+    } else if (method == FillMethod::Median) {
+        constexpr std::array kMiddle{0.5};
+        MR_TRY(const auto medians, fitQuantiles(train, columns, kMiddle, stop));
+        for (std::size_t i = 0; i < columns.size(); ++i) values[columns[i]] = static_cast<float>(medians[i][0]);
+    } else if (method == FillMethod::Mode) {
+        MR_TRY(const auto modes, fitModes(train, columns, stop));
+        for (std::size_t i = 0; i < columns.size(); ++i) values[columns[i]] = modes[i];
+    } else {
+        for (const std::size_t column : columns) values[column] = constant;
+    }
+    constexpr std::array<std::string_view, 4> kNames{"its mean", "its median", "its mode", "the constant"};
+    MR_TRY(const auto missing, countMissing(train, stop));
+    return Fill{{{"kind", "fill"}, {"values", values}},
+                fillNotes(train, missing, values, kNames[static_cast<std::size_t>(method)])};
 }
 
-Result<SplitRows> standardize(Dataset train, Dataset test)
+Result<SplitRows> preparedAlike(Dataset train, const Dataset* test, const nlohmann::json& steps)
 {
-    if (train.schema.features != test.schema.features || train.preprocessing != test.preprocessing)
+    if (test != nullptr &&
+        (train.schema.features != test->schema.features || train.preprocessing != test->preprocessing))
         return makeError(Code::InvalidArgument,
                          str("The training rows (", train.schema.features.toString(), ") and the test rows (",
-                             test.schema.features.toString(), ") do not come from the same source."))
+                             test->schema.features.toString(), ") do not come from the same source."))
             .advise("Link both from one data.split.");
-    MR_TRY(const auto step, fitStandardize(train));
     SplitRows result;
-    MR_TRY(result.train, standardized(std::move(train), step));
-    MR_TRY(result.test, standardized(std::move(test), step));
+    MR_TRY(result.train, prepared(std::move(train), steps));
+    if (test != nullptr) {
+        MR_TRY(result.test, prepared(*test, steps));
+    }
     return result;
+}
+
+bool lacksFill(const Dataset& rows)
+{
+    return rows.preprocessing.has("table") && !rows.preprocessing.has("fill");
+}
+
+Result<SplitRows> filled(Dataset train, const Dataset* test, std::stop_token stop)
+{
+    nlohmann::json steps = nlohmann::json::array();
+    if (lacksFill(train)) {
+        MR_TRY(Fill fill, fitFill(train, FillMethod::Median, 0, stop));
+        train.notes.insert(train.notes.end(), fill.notes.begin(), fill.notes.end());
+        steps.push_back(std::move(fill.step));
+    }
+    return preparedAlike(std::move(train), test, steps);
+}
+
+Result<SplitRows> scaled(Dataset train, const Dataset* test, ScaleMethod method, std::stop_token stop)
+{
+    MR_TRY(SplitRows parts, filled(std::move(train), test, stop));
+    MR_TRY(const auto step, fitScale(parts.train, method, stop));
+    return preparedAlike(std::move(parts.train), test != nullptr ? &parts.test : nullptr,
+                         nlohmann::json::array({step}));
 }
 
 } // namespace millrace::data

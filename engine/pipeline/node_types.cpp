@@ -23,6 +23,7 @@ NodeSpec csvData()
                  "one target column. "
                  "A target of text or of few whole numbers makes classes, any other a number to predict.");
     spec.source = "RFC 4180.";
+    spec.codeVersion = 2; // missing values stay missing
     spec.outputs = {rowsPort("rows", "Rows")};
     spec.params = {
         pathParam("path", "File", "The CSV file, relative to the pipeline file."),
@@ -76,6 +77,7 @@ NodeSpec standardize()
     spec.formula = "y = (x − mean) / deviation";
     spec.inputs = {rowsPort("train", "Train"), rowsPort("test", "Test", false)};
     spec.outputs = {rowsPort("train", "Train"), rowsPort("test", "Test")};
+    spec.codeVersion = 2; // fills what is missing
     return spec;
 }
 

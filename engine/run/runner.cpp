@@ -204,8 +204,10 @@ Status Runner::executeStage(const pipeline::Node& node, const pipeline::NodeSpec
         return makeError(Code::Unsupported, str("This build cannot execute \"", printable(node.type), "\"."));
     emitStage(node, "running");
     const std::int64_t begin = monotonicMicroseconds();
+    // rows that do not fit into memory lie in the cache beside the stage's entry, which refers to them
+    const data::RowsPlace place{joinPath(m_job.cacheDirectory, key + ".rows")};
     StageContext context{
-        node,     spec,          m_catalogue, inputsOf(node),    {m_job.baseDirectory, m_job.resourceDirectory},
+        node,     spec,          m_catalogue, inputsOf(node),    {m_job.baseDirectory, m_job.resourceDirectory, place},
         m_folder, m_job.threads, m_events,    m_stop.get_token()};
     MR_TRY(StageResult result, function(context));
     const double seconds = static_cast<double>(monotonicMicroseconds() - begin) / 1e6;

@@ -28,6 +28,13 @@ std::string describeRows(const data::Dataset& rows)
     return text;
 }
 
+/// What was found out about the rows by this stage.
+void emitNewNotes(StageContext& context, const data::Dataset& before, const data::Dataset& after)
+{
+    for (std::size_t i = before.notes.size(); i < after.notes.size(); ++i)
+        context.events.note(LogLevel::Info, after.notes[i]);
+}
+
 Result<StageResult> loadData(StageContext& context)
 {
     MR_TRY(data::Dataset rows, data::load(context.node, context.spec, context.folders, context.stop));
@@ -52,7 +59,7 @@ Result<StageResult> loadTokens(StageContext& context)
 Result<StageResult> splitData(StageContext& context)
 {
     MR_TRY(const Value* rows, context.input("rows"));
-    MR_TRY(data::SplitRows parts, data::split(*rows->rows, data::splitOptions(context.node, context.spec)));
+    MR_TRY(data::SplitRows parts, data::split(*rows->rows, data::splitOptions(context.node, context.spec), context.stop));
     StageResult result;
     result.summary = str(formatCount(parts.train.rows()), " train · ", formatCount(parts.test.rows()), " test");
     result.outputs["train"].rows = shared(std::move(parts.train));
@@ -65,8 +72,9 @@ Result<StageResult> standardizeData(StageContext& context)
     MR_TRY(const Value* train, context.input("train"));
     const auto test = context.inputs.find("test");
     const bool both = test != context.inputs.end();
-    // without a test part the training rows stand in for it, so that there is one way through
-    MR_TRY(data::SplitRows parts, data::standardize(*train->rows, both ? *test->second.rows : *train->rows));
+    MR_TRY(data::SplitRows parts, data::scaled(*train->rows, both ? test->second.rows.get() : nullptr,
+                                               data::ScaleMethod::Standard, context.stop));
+    emitNewNotes(context, *train->rows, parts.train);
     StageResult result;
     result.summary = describeRows(parts.train);
     result.outputs["train"].rows = shared(std::move(parts.train));
@@ -113,22 +121,39 @@ private:
     double m_value = 0;
 };
 
+/// The rows to train on and those held out (null where none are linked), with nothing missing.
+struct TrainingRows
+{
+    std::shared_ptr<const data::Dataset> train, held;
+};
+
+Result<TrainingRows> trainingRows(StageContext& context)
+{
+    MR_TRY(const Value* train, context.input("train"));
+    const auto validation = context.inputs.find("validation");
+    TrainingRows rows{train->rows, validation == context.inputs.end() ? nullptr : validation->second.rows};
+    if (!data::lacksFill(*rows.train)) return rows;
+    MR_TRY(data::SplitRows parts, data::filled(*rows.train, rows.held.get(), context.stop));
+    emitNewNotes(context, *rows.train, parts.train);
+    rows.train = shared(std::move(parts.train));
+    if (rows.held) rows.held = shared(std::move(parts.test));
+    return rows;
+}
+
 Result<StageResult> trainModel(StageContext& context)
 {
-    MR_TRY(const Value* rows, context.input("train"));
     MR_TRY(const Value* model, context.input("model"));
     if (!model->design)
         return makeError(Code::Unsupported, "This model is trained already.")
             .atNode(context.node.id)
             .advise("Link a model node, such as Layers or MLP, to it.");
-    const auto validation = context.inputs.find("validation");
-    const data::Dataset* held = validation == context.inputs.end() ? nullptr : validation->second.rows.get();
+    MR_TRY(const TrainingRows rows, trainingRows(context));
     MR_TRY(const auto settings, train::supervisedSettings(context.node, context.spec, context.threads));
     MR_TRY(const pipeline::Document layers,
-           pipeline::expandModel(*model->design, context.catalogue, rows->rows->schema));
+           pipeline::expandModel(*model->design, context.catalogue, rows.train->schema));
     MR_TRY(auto checkpoints, formats::CheckpointStore::open(joinPath(context.folder.checkpoints(), context.node.id)));
     Watching watching(context.events);
-    const train::SupervisedInput input{*rows->rows, held, layers, context.catalogue};
+    const train::SupervisedInput input{*rows.train, rows.held.get(), layers, context.catalogue};
     MR_TRY(formats::Model trained, train::trainSupervised(settings, input, watching, checkpoints, context.stop));
     StageResult result;
     result.summary = watching.summary();

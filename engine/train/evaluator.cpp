@@ -198,12 +198,10 @@ Result<std::shared_ptr<const data::Dataset>> asTrained(std::shared_ptr<const dat
         return makeError(Code::InvalidArgument,
                          "These rows were prepared differently from those the model was trained on.")
             .advise("Link the rows from the same Standardize node as the training rows, or from before it.");
-    auto copy = std::make_shared<data::Dataset>(*rows);
-    data::Preprocessing rest;
-    for (std::size_t i = have.size(); i < want.size(); ++i) rest.steps.push_back(want[i]);
-    MR_CHECK(data::apply(rest, copy->schema.features, copy->features));
-    copy->preprocessing = model.preprocessing;
-    return std::shared_ptr<const data::Dataset>(std::move(copy));
+    auto rest = nlohmann::json::array();
+    for (std::size_t i = have.size(); i < want.size(); ++i) rest.push_back(want[i]);
+    MR_TRY(data::Dataset ready, data::prepared(*rows, rest));
+    return std::make_shared<const data::Dataset>(std::move(ready));
 }
 
 } // namespace millrace::train

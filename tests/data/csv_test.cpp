@@ -2,9 +2,11 @@
 #include "engine/data/cell.h"
 #include "engine/data/csv.h"
 #include "engine/data/encode.h"
+#include "engine/data/standardize.h"
 #include "kernels/base/text.h"
 
 #include <QtTest>
+#include <algorithm>
 #include <clocale>
 #include <cmath>
 #include <locale>
@@ -56,7 +58,7 @@ private slots:
     void leavesFewRaggedRowsOutAndSaysSo();
     void readsLatin1AndSaysSo();
     void refusesUtf8BreachAfterMark();
-    void fillsMissingValuesWithTheMedian();
+    void keepsMissingValuesUntilTheyAreFilled();
     void encodesCategories();
     void leavesOutWhatTeachesNothing();
     void leavesOutColumnsAsAsked();
@@ -270,14 +272,20 @@ void CsvTest::refusesUtf8BreachAfterMark()
     QCOMPARE(rows.error().subject.column, 5L);
 }
 
-void CsvTest::fillsMissingValuesWithTheMedian()
+void CsvTest::keepsMissingValuesUntilTheyAreFilled()
 {
     const auto rows = read("a,b,k\n1,?,x\n,2,y\n2,NA,x\n10,nan,y\n-,4,x\nN/A,NULL,y\n");
     QVERIFY2(rows, rows ? "" : rows.error().toString().c_str());
-    QCOMPARE(rows->features, (std::vector<float>{1, 3, 2, 2, 2, 3, 10, 3, 2, 4, 2, 3}));
-    QVERIFY(anyNote(*rows, "3 missing values of column \"a\" filled with its median 2."));
-    QVERIFY(anyNote(*rows, "4 missing values of column \"b\" filled with its median 3."));
-    const auto encoded = encodeLine(rows->schema, rows->preprocessing, "?,5");
+    QCOMPARE(std::count_if(rows->features.begin(), rows->features.end(), [](float x) { return std::isnan(x); }), 7);
+    QVERIFY(anyNote(*rows, "3 missing values of column \"a\" are kept as missing"));
+    QVERIFY(!encodeLine(rows->schema, rows->preprocessing, "?,5"));
+    const auto parts = filled(*rows, &*rows);
+    QVERIFY2(parts, parts ? "" : parts.error().toString().c_str());
+    QCOMPARE(parts->train.features, (std::vector<float>{1, 3, 2, 2, 2, 3, 10, 3, 2, 4, 2, 3}));
+    QVERIFY(parts->test.features == parts->train.features);
+    QVERIFY(anyNote(parts->train, "3 missing values of column \"a\" filled with its median 2."));
+    QVERIFY(anyNote(parts->train, "4 missing values of column \"b\" filled with its median 3."));
+    const auto encoded = encodeLine(rows->schema, parts->train.preprocessing, "?,5");
     QVERIFY(encoded);
     QCOMPARE(*encoded, (std::vector<float>{2, 5}));
 }
@@ -428,7 +436,7 @@ void CsvTest::stopsWhenAsked()
 {
     std::stop_source stop;
     stop.request_stop();
-    const auto rows = readCsv(openMemory(kSimple, "rows.csv"), {}, "rows.csv", stop.get_token());
+    const auto rows = readCsv(openMemory(kSimple, "rows.csv"), {}, "rows.csv", {}, stop.get_token());
     QVERIFY(!rows);
     QVERIFY(rows.error().code == Code::Cancelled);
 }

@@ -141,14 +141,15 @@ void RowsTest::splitRefusesTooFewRows()
 
 void RowsTest::standardizeFitsOnTrainingRowsAlone()
 {
-    const auto parts = standardize(table({1, 10, 5, 3, 10, 7}, 3), table({100, 10, -100}, 3));
+    const Dataset test = table({100, 10, -100}, 3);
+    const auto parts = scaled(table({1, 10, 5, 3, 10, 7}, 3), &test, ScaleMethod::Standard);
     QVERIFY2(parts, parts ? "" : parts.error().toString().c_str());
     // columns 1 3, 10 10, 5 7: means 2, 10, 6; deviations 1, 0, 1
     QCOMPARE(parts->train.features, (std::vector<float>{-1, 0, -1, 1, 0, 1}));
     QCOMPARE(parts->test.features, (std::vector<float>{98, 0, -106}));
     QVERIFY(parts->train.preprocessing == parts->test.preprocessing);
     std::vector<float> raw{3, 10, 7};
-    QVERIFY(apply(parts->train.preprocessing, Shape{3}, raw));
+    QVERIFY(apply(parts->train.preprocessing, 3, raw));
     QCOMPARE(raw, (std::vector<float>{1, 0, 1}));
 }
 
@@ -157,21 +158,22 @@ void RowsTest::standardizeScalesImagesAsAWhole()
     Dataset images = table({0, 0, 2, 2, 0, 2, 0, 2}, 4);
     images.schema.features = Shape{2, 2, 1};
     images.schema.image = true;
-    const auto step = fitStandardize(images);
+    const auto step = fitScale(images, ScaleMethod::Standard);
     QVERIFY(step);
     QCOMPARE((*step)["offset"].size(), 1U);
-    const auto rows = standardized(images, *step);
+    const auto rows = prepared(images, nlohmann::json::array({*step}));
     QVERIFY(rows);
     QCOMPARE(rows->features, (std::vector<float>{-1, -1, 1, 1, -1, 1, -1, 1}));
 }
 
 void RowsTest::standardizeRefusesRowsOfAnotherSource()
 {
-    QVERIFY(!standardize(table({1, 2}, 1), table({1, 2}, 2)));
-    QVERIFY(!fitStandardize(table({}, 2)));
+    const Dataset wider = table({1, 2}, 2);
+    QVERIFY(!scaled(table({1, 2}, 1), &wider, ScaleMethod::Standard));
+    QVERIFY(!fitScale(table({}, 2), ScaleMethod::Standard));
     Dataset filled = table({1, 2}, 1);
     filled.preprocessing.steps.push_back({{"kind", "fill"}, {"values", nlohmann::json::array({1.0})}});
-    QVERIFY(!standardize(table({1, 2}, 1), filled));
+    QVERIFY(!scaled(table({1, 2}, 1), &filled, ScaleMethod::Standard));
 }
 
 void RowsTest::rowsAreEncodedAsAtTraining()
@@ -187,22 +189,23 @@ void RowsTest::rowsAreEncodedAsAtTraining()
     const auto rows = readCsv(openMemory(text, "rows.csv"), {}, "rows.csv");
     QVERIFY2(rows, rows ? "" : rows.error().toString().c_str());
     const auto parts = split(*rows, {0.7, 1, true});
-    const auto scaled = standardize(parts->train, parts->test);
-    QVERIFY2(scaled, scaled ? "" : scaled.error().toString().c_str());
-    const auto step = scaled->train.preprocessing.steps.back();
-    const auto all = standardized(*rows, step);
+    const auto ready = scaled(parts->train, &parts->test, ScaleMethod::Standard);
+    QVERIFY2(ready, ready ? "" : ready.error().toString().c_str());
+    const auto& steps = ready->train.preprocessing.steps;
+    const auto all = prepared(*rows, nlohmann::json::array({steps[1], steps[2]}));
+    QVERIFY2(all, all ? "" : all.error().toString().c_str());
     for (std::size_t i = 0; i < lines.size(); ++i) {
         const auto expected = all->row(static_cast<std::int64_t>(i));
         for (const bool withTarget : {true, false}) {
             const std::string line = withTarget ? lines[i] : lines[i].substr(0, lines[i].rfind(';'));
-            const auto encoded = encodeLine(rows->schema, scaled->train.preprocessing, line);
+            const auto encoded = encodeLine(rows->schema, ready->train.preprocessing, line);
             QVERIFY2(encoded, encoded ? "" : encoded.error().toString().c_str());
             QVERIFY2(std::equal(expected.begin(), expected.end(), encoded->begin(), encoded->end()), line.c_str());
         }
         // the preprocessing survives its journey through a file bit by bit
-        const Preprocessing travelled{nlohmann::json::parse(scaled->train.preprocessing.steps.dump())};
+        const Preprocessing travelled{nlohmann::json::parse(ready->train.preprocessing.steps.dump())};
         QVERIFY(*encodeLine(rows->schema, travelled, lines[i]) ==
-                *encodeLine(rows->schema, scaled->train.preprocessing, lines[i]));
+                *encodeLine(rows->schema, ready->train.preprocessing, lines[i]));
     }
 }
 
