@@ -17,23 +17,73 @@ using graph::Role;
 using graph::Tensor;
 using graph::TensorId;
 
-Status addLoss(Graph& graph, Loss loss, bool withGradient)
+std::string_view kindOf(Loss loss)
 {
-    MR_TRY(const TensorId output, graph.port("output"));
-    const Shape shape = graph.tensor(output).shape;
-    const bool classes = loss == Loss::CrossEntropy;
+    switch (loss) {
+    case Loss::CrossEntropy:
+        return "cross_entropy";
+    case Loss::BinaryCrossEntropy:
+        return "binary_cross_entropy";
+    case Loss::MeanSquaredError:
+        return "mse";
+    case Loss::MeanAbsoluteError:
+        return "mae";
+    case Loss::Huber:
+        return "huber";
+    case Loss::KullbackLeibler:
+        return "kl";
+    }
+    return "";
+}
+
+std::map<std::string, graph::Attribute> attributesOf(Loss loss, const LossOptions& options, bool withGradient)
+{
+    std::map<std::string, graph::Attribute> attributes{{"gradient", std::int64_t{withGradient}}};
+    if (loss == Loss::CrossEntropy && options.labelSmoothing != 0)
+        attributes["label_smoothing"] = options.labelSmoothing;
+    if (loss == Loss::CrossEntropy) attributes["ignore_index"] = options.ignoreIndex;
+    if (loss == Loss::Huber) attributes["delta"] = options.huberDelta;
+    if (loss == Loss::KullbackLeibler) attributes["temperature"] = options.temperature;
+    return attributes;
+}
+
+/// What the loss compares the output with: one label per row, or targets of the output's shape. Sequences (B,T,V) have
+/// a label for each place.
+Tensor expectedOf(Loss loss, const Shape& output)
+{
     Tensor expected;
+    const bool classes = loss == Loss::CrossEntropy;
     expected.name = classes ? "labels" : "targets";
     expected.type = classes ? DType::I32 : DType::F32;
-    expected.shape = classes && shape.rank() > 0 ? Shape{shape[0]} : shape;
+    expected.shape = output;
+    if (classes && output.rank() == 3)
+        expected.shape = Shape{output[0], output[1]};
+    else if (classes && output.rank() > 0)
+        expected.shape = Shape{output[0]};
     expected.role = Role::Input;
+    return expected;
+}
+
+Status addLoss(Graph& graph, Loss loss, const LossOptions& options, bool withGradient)
+{
+    MR_TRY(const TensorId output, graph.port("output"));
+    Tensor expected = expectedOf(loss, graph.tensor(output).shape);
     const std::string port = expected.name;
-    const TensorId expectedId = graph.addTensor(std::move(expected));
-    MR_TRY(const auto outputs, graph.add(classes ? "cross_entropy" : "mse", "loss", {output, expectedId},
-                                         {{"gradient", std::int64_t{withGradient}}}));
-    graph.ports()[port] = expectedId;
+    std::vector<TensorId> inputs{output, graph.addTensor(std::move(expected))};
+    if (loss == Loss::CrossEntropy && !options.classWeights.empty()) {
+        Tensor weights;
+        weights.name = "class_weights";
+        weights.shape = Shape{static_cast<std::int64_t>(options.classWeights.size())};
+        weights.role = Role::Input;
+        inputs.push_back(graph.addTensor(std::move(weights)));
+        graph.ports()["class_weights"] = inputs.back();
+    }
+    MR_TRY(const auto outputs,
+           graph.add(std::string(kindOf(loss)), "loss", inputs, attributesOf(loss, options, withGradient)));
+    graph.ports()[port] = inputs[1];
     graph.ports()["loss"] = outputs[0];
-    if (classes) graph.ports()["correct"] = outputs[1];
+    if (loss == Loss::CrossEntropy || loss == Loss::BinaryCrossEntropy) graph.ports()["correct"] = outputs[1];
+    if (withGradient) graph.ports().erase("output");
     return {};
 }
 
@@ -65,9 +115,12 @@ public:
         for (std::size_t i = forward.size(); i-- > 0;) {
             m_operation = forward[i];
             const bool isLoss = i + 1 == forward.size();
-            if (!isLoss && !m_gradients[m_operation.outputs[0]]) continue;
             if (!m_wanted[m_operation.outputs[0]]) continue;
             MR_TRY(const graph::OperationKind* kind, graph::findKind(m_operation.kind));
+            if (!isLoss) {
+                MR_TRY(const bool reached, isReached(*kind));
+                if (!reached) continue;
+            }
             if (!kind->gradient)
                 return makeError(Code::Unsupported,
                                  str("Layer ", m_operation.layer, " cannot be trained: the operation ",
@@ -82,6 +135,10 @@ public:
     const Graph& graph() const override { return m_graph; }
     const Operation& operation() const override { return m_operation; }
     TensorId outputGradient() const override { return *m_gradients[m_operation.outputs[0]]; }
+    std::optional<TensorId> gradientOf(std::size_t output) const override
+    {
+        return m_gradients[m_operation.outputs[output]];
+    }
     bool wants(std::size_t input) const override { return m_wanted[m_operation.inputs[input]]; }
 
     Result<std::vector<TensorId>> add(std::string kind, std::vector<TensorId> inputs,
@@ -107,6 +164,23 @@ public:
     }
 
 private:
+    /// Whether the loss depends on the operation. Unsupported where it does through an output that its gradient rule
+    /// does not know.
+    Result<bool> isReached(const graph::OperationKind& kind) const
+    {
+        bool reached = m_gradients[m_operation.outputs[0]].has_value();
+        for (std::size_t k = 1; k < m_operation.outputs.size(); ++k) {
+            if (!m_gradients[m_operation.outputs[k]]) continue;
+            if (!kind.everyOutput)
+                return makeError(Code::Unsupported,
+                                 str("Layer ", m_operation.layer, " cannot be trained through its output ",
+                                     m_graph.tensor(m_operation.outputs[k]).name, "."))
+                    .atNode(m_operation.layer);
+            reached = true;
+        }
+        return reached;
+    }
+
     Status nameParameterGradients()
     {
         for (TensorId id = 0; id < m_gradients.size(); ++id) {
@@ -135,15 +209,15 @@ private:
 
 } // namespace
 
-Result<Graph> withLoss(Graph forward, Loss loss)
+Result<Graph> withLoss(Graph forward, Loss loss, const LossOptions& options)
 {
-    MR_CHECK(addLoss(forward, loss, false));
+    MR_CHECK(addLoss(forward, loss, options, false));
     return forward;
 }
 
-Result<Graph> withGradients(Graph forward, Loss loss)
+Result<Graph> withGradients(Graph forward, Loss loss, const LossOptions& options)
 {
-    MR_CHECK(addLoss(forward, loss, true));
+    MR_CHECK(addLoss(forward, loss, options, true));
     Backward backward(forward);
     MR_CHECK(backward.walk());
     return forward;

@@ -116,26 +116,33 @@ private:
     void assign(std::int64_t index)
     {
         const Operation& operation = m_graph.operations()[static_cast<std::size_t>(index)];
-        const std::size_t shared = sharedWithInput(operation, index);
+        const auto [taker, shared] = sharedWithInput(operation, index);
         for (std::size_t k = 0; k < operation.outputs.size(); ++k) {
             const TensorId id = operation.outputs[k];
             if (!inWork(id)) continue;
-            if (k == 0 && shared != kNone)
+            if (k == taker && shared != kNone)
                 join(id, shared);
             else
                 open(id, index);
         }
     }
 
-    /// The storage of the input that the first output may be a view of or overwrite; kNone where there is none.
-    std::size_t sharedWithInput(const Operation& operation, std::int64_t index) const
+    struct Sharing
+    {
+        std::size_t output = 0, storage = kNone;
+    };
+
+    /// The output that may be a view of an input or overwrite it, and that input's storage; kNone where there is none.
+    Sharing sharedWithInput(const Operation& operation, std::int64_t index) const
     {
         const auto kind = graph::findKind(operation.kind);
-        if (!kind || !inWork(operation.outputs[0])) return kNone;
+        if (!kind) return {};
         const bool view = (*kind)->view == graph::View::Always ||
                           ((*kind)->view == graph::View::InInference && m_program.mode == Mode::Inference);
-        if (view && inWork(operation.inputs[0])) return m_storageOf[operation.inputs[0]];
-        const std::uint64_t needed = aligned(m_program.placements[operation.outputs[0]].sizeBytes);
+        const std::size_t taker = view ? 0 : (*kind)->overwriter;
+        if (taker >= operation.outputs.size() || !inWork(operation.outputs[taker])) return {};
+        if (view && inWork(operation.inputs[0])) return {taker, m_storageOf[operation.inputs[0]]};
+        const std::uint64_t needed = aligned(m_program.placements[operation.outputs[taker]].sizeBytes);
         const auto& overwrites = (*kind)->overwrites;
         for (const std::size_t candidate : overwrites) {
             const TensorId id = operation.inputs[candidate];
@@ -147,9 +154,9 @@ private:
             for (std::size_t other = 0; other < operation.inputs.size(); ++other)
                 safe = safe && (m_storageOf[operation.inputs[other]] != storage ||
                                 std::find(overwrites.begin(), overwrites.end(), other) != overwrites.end());
-            if (safe) return storage;
+            if (safe) return {taker, storage};
         }
-        return kNone;
+        return {};
     }
 
     /// Largest first, each into the smallest gap that holds it between those that live at the same time.

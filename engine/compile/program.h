@@ -8,20 +8,38 @@
 
 namespace millrace::compile {
 
+/// What they compute stands in kernels/ops/.
 enum class Loss
 {
     CrossEntropy,
-    MeanSquaredError
+    BinaryCrossEntropy,
+    MeanSquaredError,
+    MeanAbsoluteError,
+    Huber,
+    KullbackLeibler ///< from a teacher's logits
+};
+
+/// What some losses have of their own; each reads what its kind of operation has as an attribute.
+struct LossOptions
+{
+    double labelSmoothing = 0;       ///< CrossEntropy
+    std::int64_t ignoreIndex = -100; ///< CrossEntropy: rows with this label count nowhere
+    std::vector<float> classWeights; ///< CrossEntropy: one a class; empty: all alike
+    double huberDelta = 1;           ///< Huber
+    double temperature = 1;          ///< KullbackLeibler
 };
 
 /// Adds loss and backward operations to a forward graph (a graph transformation by each operation's gradient rule).
-/// New ports: "labels" (B) i32 or "targets" f32 of the output's shape, "loss" (1) f32 mean over the batch (of all
-/// elements for MeanSquaredError), "correct" (1) f32 rows hit, for CrossEntropy; parameter p's gradient is port
-/// "gradient/<p>" (none where the loss does not depend on p). Errors: NotFound without a port "output"; InvalidArgument
-/// where it does not fit the loss; Unsupported naming an operation without a gradient.
-Result<graph::Graph> withGradients(graph::Graph forward, Loss loss);
-/// Adds the loss alone, for evaluation.
-Result<graph::Graph> withLoss(graph::Graph forward, Loss loss);
+/// New ports: "labels" (B), or (B,T) for logits (B,T,V), i32, for CrossEntropy; else "targets" f32 of the output's
+/// shape (the teacher's logits for KullbackLeibler); "class_weights" (C) f32 where there are class weights: an input
+/// like the others, into which the caller writes LossOptions::classWeights once before the first run (the graph holds
+/// no numbers); "loss" (1) f32 mean over rows or elements; "correct" (1) f32 hits, for the two cross-entropies;
+/// parameter p's gradient is port "gradient/<p>" (none where the loss does not depend on p). The port "output" is taken
+/// away: the loss's gradient may take the output's memory. Errors: NotFound without a port "output"; InvalidArgument
+/// where it, or a class weight's count, does not fit the loss; Unsupported naming an operation without a gradient.
+Result<graph::Graph> withGradients(graph::Graph forward, Loss loss, const LossOptions& options = {});
+/// Adds the loss alone, for evaluation; the port "output" stays.
+Result<graph::Graph> withLoss(graph::Graph forward, Loss loss, const LossOptions& options = {});
 
 enum class Mode
 {

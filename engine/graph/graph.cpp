@@ -31,16 +31,19 @@ Status checkInputs(const OperationKind& kind, const Graph& graph, const Operatio
     const auto required = static_cast<std::size_t>(
         std::count_if(kind.inputs.begin(), kind.inputs.end(), [](const InputRow& row) { return !row.optional; }));
     const Site site(graph, operation);
-    if (operation.inputs.size() < required || operation.inputs.size() > kind.inputs.size())
+    if (operation.inputs.size() < required || (!kind.repeats && operation.inputs.size() > kind.inputs.size()))
         return site.refuse(str("Layer ", operation.layer, " gives the operation ", kind.name, " ",
                                operation.inputs.size(), " inputs; it takes ", required,
-                               required == kind.inputs.size() ? str("") : str(" to ", kind.inputs.size()), "."));
+                               kind.repeats                      ? str(" or more")
+                               : required == kind.inputs.size() ? str("")
+                                                                : str(" to ", kind.inputs.size()),
+                               "."));
     for (std::size_t i = 0; i < operation.inputs.size(); ++i) {
         if (operation.inputs[i] >= graph.tensors().size())
             return makeError(Code::Internal, str("Layer ", operation.layer, " reads a tensor that does not exist."));
-        if (site.input(i).type == kind.inputs[i].type) continue;
-        return site.refuse(str("Layer ", operation.layer, " takes its ", kind.inputs[i].name, " as ",
-                               name(kind.inputs[i].type), " but gets ", name(site.input(i).type), " from ",
+        const InputRow& row = kind.inputs[std::min(i, kind.inputs.size() - 1)];
+        if (site.input(i).type == row.type) continue;
+        return site.refuse(str("Layer ", operation.layer, " takes its ", row.name, " as ", name(row.type), " but gets ", name(site.input(i).type), " from ",
                                graph.sourceOf(operation.inputs[i]), "."));
     }
     return {};

@@ -18,20 +18,40 @@
 //   dropout         x                                         probability (0.5), stream (layer's)  out, as x
 //   flatten         x (B,…)                                                                        out (B,product)
 //   reshape         x (B,…)                                   shape (without the batch)            out (B,shape…)
+//   leaky_relu      x                                         slope (0.01)                         out, as x
+//   silu            x                                                                              out, as x
+//   elu             x                                         alpha (1)                            out, as x
+//   softplus        x                                                                              out, as x
 //   add             a, b of one shape                                                              out, as a
+//   multiply        a, b of one shape                                                              out, as a
 //   softmax         x (…,C), over the last axis                                                    out, as x
-//   cross_entropy   logits (B,C), labels (B) i32                                                   loss (1), correct
+//   log_softmax     x (…,C), over the last axis                                                    out, as x
+//   layer_norm      x (…,C), scale (C), [bias (C)]            epsilon (1e-5)                       out, as x; mean,
+//                                                                                                  rstd (…)
+//   rms_norm        x (…,C), scale (C)                        epsilon (1.1920929e-7)               out, as x; rstd (…)
+//   cross_entropy   logits (…,C), labels (…) i32,             label_smoothing (0),                 loss (1), correct
+//                   [class weights (C)]                       ignore_index (-100)
+//   binary_cross_entropy  logits, targets of one shape                                             loss (1), correct
 //   mse             prediction, targets of one shape                                               loss (1)
+//   mae             prediction, targets of one shape                                               loss (1)
+//   huber           prediction, targets of one shape          delta (1)                            loss (1)
+//   kl              logits, teacher's logits of one shape     temperature (1)                      loss (1)
 //   embedding       table (V,C), tokens (…) i32                                                    out (…,C)
 //   position        x (B,T,C), table (L,C), [offset (1) i32]                                       out, as x
+//   attention       qkv (B,T,3C), [key_cache, value_cache     heads (1), causal (0)                out (B,T,C);
+//                   (B,L,C), offset (1) i32]                                                       logsumexp (B,heads,T)
+//
+// attention with caches (role State) is its form for inference: it writes the new keys and values behind `offset`
+// places of them, sees offset+T places, and has no logsumexp and no gradient.
 //
 // stride, padding, dilation and size are one integer for both directions or a list {vertical, horizontal}. An output
 // has floor((H + 2·padding - dilation·(size-1) - 1) / stride) + 1 rows. Average pooling counts padded cells as zeros,
 // as PyTorch does. batch_norm's running_mean and running_variance (role State) are updated in training:
 // running = (1-momentum)·running + momentum·batch. dropout's stream is a number; left out, it follows from the layer's
-// name. One size in reshape's shape may be -1 and takes what is left. loss is the mean over the batch (mse: over all
-// elements); correct is the number of rows whose largest logit is the label's, as f32. The model builder adds no loss:
-// compile::withGradients and compile::withLoss do, for the port "output".
+// name. One size in reshape's shape may be -1 and takes what is left. loss is the mean over the rows (all axes but
+// the last; cross_entropy by their labels' weights) for cross_entropy and kl, over all elements for the others; correct
+// is the number of rows whose largest logit is the label's (binary_cross_entropy: of elements on their target's side),
+// as f32. The model builder adds no loss: compile::withGradients and compile::withLoss do, for the port "output".
 //
 // What gradient rules add (dy is the gradient of out; height and width are those of x; dbias comes
 // where bias is 1):
@@ -47,17 +67,26 @@
 //   tanh_backward             y, dy                                                        dx
 //   sigmoid_backward          y, dy                                                        dx
 //   softmax_backward          y, dy                                                        dx
+//   log_softmax_backward      y, dy                                                        dx
+//   leaky_relu_backward       y, dy                      leaky_relu's                      dx
+//   silu_backward             x, dy                                                        dx
+//   elu_backward              y, dy                      elu's                             dx
+//   softplus_backward         y, dy                                                        dx
+//   layer_norm_backward       x, scale, mean, rstd, dy   layer_norm's, bias                dx, dscale, [dbias]
+//   rms_norm_backward         x, scale, rstd, dy         rms_norm's                        dx, dscale
 //   gelu_backward             x, dy                      gelu's                            dx
 //   embedding_backward        tokens i32, dy             rows                              dtable
 //   position_backward         dy, [offset i32]           places                            dtable
+//   attention_backward        qkv, y, logsumexp, dy      attention's                       dqkv
 //
 // dropout's gradient is dropout itself (the mask is drawn again, not kept), flatten's and reshape's is reshape, add's
-// is dy for both. cross_entropy and mse with the attribute gradient = 1 have the gradient of their first input as a
-// last output: they are where differentiation starts.
+// is dy for both, multiply's is multiply. A loss with the attribute gradient = 1 has the gradient of its first input as
+// its last output: losses are where differentiation starts.
 #pragma once
 
 #include "engine/graph/graph.h"
 
+#include <optional>
 #include <span>
 
 namespace millrace::graph {
@@ -92,8 +121,11 @@ public:
     virtual ~Differentiation() = default;
     virtual const Graph& graph() const = 0;
     virtual const Operation& operation() const = 0;
-    /// The gradient of the first output (the other outputs carry none). Not for losses, where differentiation starts.
+    /// The gradient of the first output. Not for losses, where differentiation starts, nor for kinds where a gradient
+    /// may come to every output.
     virtual TensorId outputGradient() const = 0;
+    /// The gradient of that output; nothing where the loss does not depend on it.
+    virtual std::optional<TensorId> gradientOf(std::size_t output) const = 0;
     /// Whether anybody needs the gradient of that input.
     virtual bool wants(std::size_t input) const = 0;
     /// Adds an operation in the name of the same layer.
@@ -133,9 +165,12 @@ struct OperationKind
     double (*flops)(const Site&); ///< of one execution, a multiply-add counted as two
     /// Adds the backward operations; null for kinds without a gradient (the backward kinds themselves).
     Status (*gradient)(Differentiation&) = nullptr;
-    /// The inputs (by index) whose memory the first output may take while it is computed.
+    /// The inputs (by index) whose memory the output `overwriter` may take while it is computed.
     std::vector<std::size_t> overwrites = {};
     View view = View::Never;
+    std::size_t overwriter = 0;
+    bool repeats = false;     ///< the last input may come any number of times
+    bool everyOutput = false; ///< a gradient may come to each output, not to the first alone
 };
 
 /// All kinds. A pointer into it stays valid.

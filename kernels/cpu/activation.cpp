@@ -17,17 +17,17 @@ constexpr float kGeluCube = 0.044715F;
 
 // forward: y[i] = f(x[i])
 
-MR_VECTORISED void relu(const float* x, float* y, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void relu(const float* x, float* y, float, std::int64_t begin, std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] < 0 ? 0.0F : x[i]; // this way round NaN stays
 }
 
-MR_VECTORISED void geluExact(const float* x, float* y, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void geluExact(const float* x, float* y, float, std::int64_t begin, std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] * normal(x[i]).distribution;
 }
 
-MR_VECTORISED void geluTanh(const float* x, float* y, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void geluTanh(const float* x, float* y, float, std::int64_t begin, std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) {
         const float inner = kGeluScale * (x[i] + kGeluCube * x[i] * x[i] * x[i]);
@@ -35,19 +35,42 @@ MR_VECTORISED void geluTanh(const float* x, float* y, std::int64_t begin, std::i
     }
 }
 
-MR_VECTORISED void tanh(const float* x, float* y, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void tanh(const float* x, float* y, float, std::int64_t begin, std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) y[i] = hyperbolicTangent(x[i]);
 }
 
-MR_VECTORISED void sigmoid(const float* x, float* y, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void sigmoid(const float* x, float* y, float, std::int64_t begin, std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) y[i] = logistic(x[i]);
 }
 
+MR_VECTORISED void leakyRelu(const float* x, float* y, float slope, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] > 0 ? x[i] : slope * x[i];
+}
+
+MR_VECTORISED void silu(const float* x, float* y, float, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] * logistic(x[i]);
+}
+
+MR_VECTORISED void elu(const float* x, float* y, float alpha, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] > 0 ? x[i] : alpha * exponentialMinusOne(x[i]);
+}
+
+MR_VECTORISED void softplus(const float* x, float* y, float, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) {
+        const float positive = x[i] < 0 ? 0.0F : x[i];
+        y[i] = positive + logOnePlus(exponential(x[i] < 0 ? x[i] : -x[i]));
+    }
+}
+
 // backward: dx[i] = dy[i] f'; v is y where gradientFromOutput, else x
 
-MR_VECTORISED void reluBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void reluBackward(const float* v, const float* dy, float* dx, float, std::int64_t begin, std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) {
         const float gradient = dy[i]; // read in any case: a choice, not a branch
@@ -55,7 +78,8 @@ MR_VECTORISED void reluBackward(const float* v, const float* dy, float* dx, std:
     }
 }
 
-MR_VECTORISED void geluExactBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void geluExactBackward(const float* v, const float* dy, float* dx, float, std::int64_t begin,
+                                     std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) {
         const Normal n = normal(v[i]);
@@ -63,7 +87,8 @@ MR_VECTORISED void geluExactBackward(const float* v, const float* dy, float* dx,
     }
 }
 
-MR_VECTORISED void geluTanhBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void geluTanhBackward(const float* v, const float* dy, float* dx, float, std::int64_t begin,
+                                    std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) {
         const float square = v[i] * v[i];
@@ -73,21 +98,54 @@ MR_VECTORISED void geluTanhBackward(const float* v, const float* dy, float* dx, 
     }
 }
 
-MR_VECTORISED void tanhBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void tanhBackward(const float* v, const float* dy, float* dx, float, std::int64_t begin, std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) dx[i] = dy[i] * (1.0F - v[i] * v[i]);
 }
 
-MR_VECTORISED void sigmoidBackward(const float* v, const float* dy, float* dx, std::int64_t begin, std::int64_t end)
+MR_VECTORISED void sigmoidBackward(const float* v, const float* dy, float* dx, float, std::int64_t begin,
+                                   std::int64_t end)
 {
     for (std::int64_t i = begin; i < end; ++i) dx[i] = dy[i] * v[i] * (1.0F - v[i]);
 }
 
+MR_VECTORISED void leakyReluBackward(const float* v, const float* dy, float* dx, float slope, std::int64_t begin,
+                                     std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) {
+        const float gradient = dy[i];
+        dx[i] = v[i] > 0 ? gradient : slope * gradient;
+    }
+}
+
+MR_VECTORISED void siluBackward(const float* v, const float* dy, float* dx, float, std::int64_t begin, std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) {
+        const float s = logistic(v[i]);
+        dx[i] = dy[i] * s * (1.0F + v[i] * (1.0F - s));
+    }
+}
+
+MR_VECTORISED void eluBackward(const float* v, const float* dy, float* dx, float alpha, std::int64_t begin,
+                               std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) {
+        const float gradient = dy[i];
+        dx[i] = v[i] > 0 ? gradient : gradient * (v[i] + alpha);
+    }
+}
+
+MR_VECTORISED void softplusBackward(const float* v, const float* dy, float* dx, float, std::int64_t begin,
+                                    std::int64_t end)
+{
+    for (std::int64_t i = begin; i < end; ++i) dx[i] = -dy[i] * exponentialMinusOne(-v[i]);
+}
+
 struct Loops
 {
-    void (*forward)(const float*, float*, std::int64_t, std::int64_t);
+    void (*forward)(const float*, float*, float parameter, std::int64_t, std::int64_t);
     double forwardNanoseconds;
-    void (*backward)(const float*, const float*, float*, std::int64_t, std::int64_t);
+    void (*backward)(const float*, const float*, float*, float parameter, std::int64_t, std::int64_t);
     double backwardNanoseconds;
 };
 
@@ -104,32 +162,48 @@ Loops loopsOf(Nonlinearity kind)
         return {tanh, kComputed, tanhBackward, kStreamed};
     case Nonlinearity::Sigmoid:
         return {sigmoid, kComputed, sigmoidBackward, kStreamed};
+    case Nonlinearity::LeakyRelu:
+        return {leakyRelu, kStreamed, leakyReluBackward, kStreamed};
+    case Nonlinearity::Silu:
+        return {silu, kComputed, siluBackward, kComputed};
+    case Nonlinearity::Elu:
+        return {elu, kComputed, eluBackward, kStreamed};
+    case Nonlinearity::Softplus:
+        return {softplus, kComputed, softplusBackward, kComputed};
     }
     return {};
+}
+
+Status check(const Activation& activation)
+{
+    MR_CHECK(requirePositive("activation", {{"elements", activation.elements}}));
+    if (activation.parameter >= 0) return {};
+    return makeError(Code::InvalidArgument,
+                     str("activation: the parameter is ", activation.parameter, ", expected at least 0."));
 }
 
 } // namespace
 
 KernelResult makeActivation(const Activation& activation, int threads)
 {
-    MR_CHECK(requirePositive("activation", {{"elements", activation.elements}}));
-    return makeKernel(
-        [count = activation.elements, loops = loopsOf(activation.kind), threads](const Arguments& arguments) {
-            parallelFor(threads, count, loops.forwardNanoseconds, [&](std::int64_t begin, std::int64_t end) {
-                loops.forward(arguments.input(0), arguments.output(0), begin, end);
-            });
+    MR_CHECK(check(activation));
+    return makeKernel([count = activation.elements, parameter = static_cast<float>(activation.parameter),
+                       loops = loopsOf(activation.kind), threads](const Arguments& arguments) {
+        parallelFor(threads, count, loops.forwardNanoseconds, [&](std::int64_t begin, std::int64_t end) {
+            loops.forward(arguments.input(0), arguments.output(0), parameter, begin, end);
         });
+    });
 }
 
 KernelResult makeActivationBackward(const Activation& activation, int threads)
 {
-    MR_CHECK(requirePositive("activation", {{"elements", activation.elements}}));
-    return makeKernel(
-        [count = activation.elements, loops = loopsOf(activation.kind), threads](const Arguments& arguments) {
-            parallelFor(threads, count, loops.backwardNanoseconds, [&](std::int64_t begin, std::int64_t end) {
-                loops.backward(arguments.input(0), arguments.input(1), arguments.output(0), begin, end);
-            });
+    MR_CHECK(check(activation));
+    return makeKernel([count = activation.elements, parameter = static_cast<float>(activation.parameter),
+                       loops = loopsOf(activation.kind), threads](const Arguments& arguments) {
+        parallelFor(threads, count, loops.backwardNanoseconds, [&](std::int64_t begin, std::int64_t end) {
+            loops.backward(arguments.input(0), arguments.input(1), arguments.output(0), parameter, begin, end);
         });
+    });
 }
 
 } // namespace millrace::kernels::cpu

@@ -39,6 +39,34 @@ MR_INLINE float exponential(float x)
     return x < -87.3F ? 0.0F : result;
 }
 
+/// e^x - 1, to the last places near 0 as well: there the polynomial of `exponential` is taken before its 1 is added.
+MR_INLINE float exponentialMinusOne(float x)
+{
+    float p = 1.9875691500e-4F;
+    p = p * x + 1.3981999507e-3F;
+    p = p * x + 8.3334519073e-3F;
+    p = p * x + 4.1665795894e-2F;
+    p = p * x + 1.6666665459e-1F;
+    p = p * x + 5.0000001201e-1F;
+    const float near = p * (x * x) + x;
+    const float far = exponential(x) - 1.0F;
+    return (x > -0.3465F) & (x < 0.3465F) ? near : far;
+}
+
+/// log(1 + u) for u in [0, 1], within 3 units in the last place: the series of 2 artanh(u / (2 + u)).
+MR_INLINE float logOnePlus(float u)
+{
+    const float z = u / (2.0F + u), square = z * z;
+    float p = 1.0F / 15.0F;
+    p = p * square + 1.0F / 13.0F;
+    p = p * square + 1.0F / 11.0F;
+    p = p * square + 1.0F / 9.0F;
+    p = p * square + 1.0F / 7.0F;
+    p = p * square + 1.0F / 5.0F;
+    p = p * square + 1.0F / 3.0F;
+    return 2.0F * (z + z * square * p);
+}
+
 /// Source: Cephes' tanhf: a polynomial below 0.625, 1 - 2 / (e^2x + 1) above.
 MR_INLINE float hyperbolicTangent(float x)
 {

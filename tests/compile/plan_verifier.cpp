@@ -97,7 +97,7 @@ private:
                 const bool allowed =
                     view ? i == 0
                          : std::find(kind.overwrites.begin(), kind.overwrites.end(), i) != kind.overwrites.end();
-                if (k != 0 || !same || !allowed)
+                if (k != (view ? 0 : kind.overwriter) || !same || !allowed)
                     return str(operation.layer, " writes ", name(output), " over its input ",
                                name(operation.inputs[i]));
             }

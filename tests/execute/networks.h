@@ -145,7 +145,7 @@ struct Bench
             return;
         }
         const auto labels = integers(*executor, "labels");
-        const auto classes = static_cast<int>(program.graph.tensor(program.graph.port("output").value()).shape[1]);
+        const auto classes = static_cast<int>(forward.tensor(forward.port("output").value()).shape[1]);
         for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int>(i * 7 + i / 3) % classes;
     }
     float loss(std::uint64_t step = 0)

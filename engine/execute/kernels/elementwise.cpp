@@ -10,7 +10,10 @@ namespace {
 template <kernels::Nonlinearity kind> kernels::Activation activationOf(const Site& site)
 {
     const bool byTanh = kind == kernels::Nonlinearity::GeluExact && site->text("approximate") == "tanh";
-    return {byTanh ? kernels::Nonlinearity::GeluTanh : kind, site.input(0).shape.elements()};
+    const double parameter = kind == kernels::Nonlinearity::LeakyRelu ? site->number("slope", 0.01)
+                             : kind == kernels::Nonlinearity::Elu     ? site->number("alpha", 1)
+                                                                      : 0;
+    return {byTanh ? kernels::Nonlinearity::GeluTanh : kind, site.input(0).shape.elements(), parameter};
 }
 
 template <kernels::Nonlinearity kind> KernelResult makeActivation(const Site& site, Mode, int threads)
@@ -46,7 +49,19 @@ std::span<const Row> elementwise()
         {"sigmoid_backward", makeActivationBackward<Sigmoid>, {in(0), in(1)}, {out(0)}},
         {"gelu", makeActivation<GeluExact>, {in(0)}, {out(0)}},
         {"gelu_backward", makeActivationBackward<GeluExact>, {in(0), in(1)}, {out(0)}},
+        {"leaky_relu", makeActivation<LeakyRelu>, {in(0)}, {out(0)}},
+        {"leaky_relu_backward", makeActivationBackward<LeakyRelu>, {in(0), in(1)}, {out(0)}},
+        {"silu", makeActivation<Silu>, {in(0)}, {out(0)}},
+        {"silu_backward", makeActivationBackward<Silu>, {in(0), in(1)}, {out(0)}},
+        {"elu", makeActivation<Elu>, {in(0)}, {out(0)}},
+        {"elu_backward", makeActivationBackward<Elu>, {in(0), in(1)}, {out(0)}},
+        {"softplus", makeActivation<Softplus>, {in(0)}, {out(0)}},
+        {"softplus_backward", makeActivationBackward<Softplus>, {in(0), in(1)}, {out(0)}},
         {"dropout", makeDropout, {in(0)}, {out(0)}},
+        {"multiply",
+         [](const Site& s, Mode, int threads) { return cpu::makeMultiply({s.output(0).shape.elements()}, threads); },
+         {in(0), in(1)},
+         {out(0)}},
         {"add",
          [](const Site& s, Mode, int threads) { return cpu::makeAdd({s.output(0).shape.elements()}, threads); },
          {in(0), in(1)},

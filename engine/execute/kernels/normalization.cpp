@@ -1,4 +1,4 @@
-// Normalisation over a batch or a row.
+// Normalisation over a batch, a row or a group of channels.
 #include "engine/execute/kernels/families.h"
 
 namespace millrace::execute::families {
@@ -13,10 +13,19 @@ kernels::BatchNorm batchNormOf(const Site& site, Mode mode)
             mode == Mode::Training};
 }
 
-kernels::Softmax softmaxOf(const Site& site)
+/// Rows over the last axis: a struct of their number and size.
+template <class Rows> Rows rowsOf(const Site& site)
 {
     const Shape& x = site.input(0).shape;
     return {x.elements() / x[x.rank() - 1], x[x.rank() - 1]};
+}
+
+/// The same with an epsilon.
+template <class Norm> Norm normOf(const Site& site)
+{
+    Norm norm = rowsOf<Norm>(site);
+    norm.epsilon = site->number("epsilon", norm.epsilon);
+    return norm;
 }
 
 } // namespace
@@ -35,13 +44,45 @@ std::span<const Row> normalization()
          {in(0), in(1), in(2), in(3), in(4)},
          {out(0), out(1), out(2)}},
         {"softmax",
-         [](const Site& s, Mode, int threads) { return cpu::makeSoftmax(softmaxOf(s), threads); },
+         [](const Site& s, Mode, int threads) { return cpu::makeSoftmax(rowsOf<kernels::Softmax>(s), threads); },
          {in(0)},
          {out(0)}},
         {"softmax_backward",
-         [](const Site& s, Mode, int threads) { return cpu::makeSoftmaxBackward(softmaxOf(s), threads); },
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeSoftmaxBackward(rowsOf<kernels::Softmax>(s), threads);
+         },
          {in(0), in(1)},
          {out(0)}},
+        {"log_softmax",
+         [](const Site& s, Mode, int threads) { return cpu::makeLogSoftmax(rowsOf<kernels::LogSoftmax>(s), threads); },
+         {in(0)},
+         {out(0)}},
+        {"log_softmax_backward",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeLogSoftmaxBackward(rowsOf<kernels::LogSoftmax>(s), threads);
+         },
+         {in(0), in(1)},
+         {out(0)}},
+        {"layer_norm",
+         [](const Site& s, Mode, int threads) { return cpu::makeLayerNorm(normOf<kernels::LayerNorm>(s), threads); },
+         {in(0), in(1), in(2)},
+         {out(0), trainingOut(1), trainingOut(2)}},
+        {"layer_norm_backward",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeLayerNormBackward(normOf<kernels::LayerNorm>(s), threads);
+         },
+         {in(0), in(1), in(2), in(3), in(4)},
+         {out(0), out(1), out(2)}},
+        {"rms_norm",
+         [](const Site& s, Mode, int threads) { return cpu::makeRmsNorm(normOf<kernels::RmsNorm>(s), threads); },
+         {in(0), in(1)},
+         {out(0), trainingOut(1)}},
+        {"rms_norm_backward",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeRmsNormBackward(normOf<kernels::RmsNorm>(s), threads);
+         },
+         {in(0), in(1), in(2), in(3)},
+         {out(0), out(1)}},
     };
     return rows;
 }

@@ -1,0 +1,81 @@
+// The driver's rows of the normalisations of rows and groups, and of the logarithm of the softmax.
+#include "tests/kernels/families.h"
+
+namespace millrace::test {
+
+namespace {
+
+using namespace kernels;
+
+Problem layerNorm(Case& line)
+{
+    const LayerNorm n{line.integer("R"), line.integer("C"), line.number("epsilon", 1e-5)};
+    const std::int64_t R = n.rows, C = n.columns, bias = line.integer("bias", 1) * C;
+    const Operand x{"x", R * C}, scale{"scale", C, Operand::Content::Positive};
+    return {{.inputs = {x, scale, {"bias", bias}},
+             .outputs = {{"y", x.elements}, {"mean", R}, {"rstd", R}},
+             .makeKernel = [n](int threads) { return cpu::makeLayerNorm(n, threads); },
+             .reference = [n](Inputs in, Outputs out) { reference::layerNorm(n, in, out); },
+             .flops = 8 * static_cast<double>(x.elements),
+             .aliases = {{0, 0}}},
+            Function{.inputs = {x, scale, {"mean", R}, {"rstd", R}, {"dy", x.elements}},
+                     .outputs = {{"dx", x.elements}, {"dscale", C}, {"dbias", C}},
+                     .makeKernel = [n](int threads) { return cpu::makeLayerNormBackward(n, threads); },
+                     .reference = [n](Inputs in, Outputs out) { reference::layerNormBackward(n, in, out); },
+                     .flops = 13 * static_cast<double>(x.elements),
+                     .aliases = {{0, 4}},
+                     .outputsOptional = true}};
+}
+
+Problem rmsNorm(Case& line)
+{
+    const RmsNorm n{line.integer("R"), line.integer("C"), line.number("epsilon", 1e-5)};
+    const std::int64_t R = n.rows, C = n.columns;
+    const Operand x{"x", R * C}, scale{"scale", C, Operand::Content::Positive};
+    return {{.inputs = {x, scale},
+             .outputs = {{"y", x.elements}, {"rstd", R}},
+             .makeKernel = [n](int threads) { return cpu::makeRmsNorm(n, threads); },
+             .reference = [n](Inputs in, Outputs out) { reference::rmsNorm(n, in, out); },
+             .flops = 4 * static_cast<double>(x.elements),
+             .aliases = {{0, 0}}},
+            Function{.inputs = {x, scale, {"rstd", R}, {"dy", x.elements}},
+                     .outputs = {{"dx", x.elements}, {"dscale", C}},
+                     .makeKernel = [n](int threads) { return cpu::makeRmsNormBackward(n, threads); },
+                     .reference = [n](Inputs in, Outputs out) { reference::rmsNormBackward(n, in, out); },
+                     .flops = 10 * static_cast<double>(x.elements),
+                     .aliases = {{0, 3}},
+                     .outputsOptional = true}};
+}
+
+Problem logSoftmax(Case& line)
+{
+    const LogSoftmax s{line.integer("R"), line.integer("C")};
+    const std::int64_t elements = s.rows * s.columns;
+    return {{.inputs = {{"x", elements}},
+             .outputs = {{"y", elements}},
+             .makeKernel = [s](int threads) { return cpu::makeLogSoftmax(s, threads); },
+             .reference = [s](Inputs in, Outputs out) { reference::logSoftmax(s, in, out); },
+             .flops = 5 * static_cast<double>(elements),
+             .aliases = {{0, 0}}},
+            Function{.inputs = {{"y", elements}, {"dy", elements}},
+                     .outputs = {{"dx", elements}},
+                     .makeKernel = [s](int threads) { return cpu::makeLogSoftmaxBackward(s, threads); },
+                     .reference = [s](Inputs in, Outputs out) { reference::logSoftmaxBackward(s, in, out); },
+                     .flops = 5 * static_cast<double>(elements),
+                     .aliases = {{0, 1}}}};
+}
+
+constexpr OperationRow kOperations[] = {
+    {"layer_norm", layerNorm},
+    {"rms_norm", rmsNorm},
+    {"log_softmax", logSoftmax},
+};
+
+} // namespace
+
+std::span<const OperationRow> normalizationOperations()
+{
+    return kOperations;
+}
+
+} // namespace millrace::test
