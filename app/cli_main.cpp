@@ -67,6 +67,7 @@ try {
     millrace::cli::addNodes(command, outcome);
     millrace::cli::addRuns(command, outcome);
     millrace::cli::addModels(command, outcome);
+    millrace::cli::addBench(command, outcome);
     const std::vector<std::string> verbs = verbsOf(command);
     if (argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end())
         return unknownVerb(argv[1], verbs);

@@ -21,15 +21,6 @@ namespace millrace::cluster {
 namespace {
 constexpr std::uint64_t kJobBytes = 64u << 20;
 
-std::string defaultRunner()
-{
-    if (const char* given = std::getenv("MILLRACE_RUNNER"); given && *given != '\0') return absolutePath(given);
-    std::array<char, 4096> buffer{};
-    const ssize_t length = ::readlink("/proc/self/exe", buffer.data(), buffer.size());
-    const std::string self(buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
-    return joinPath(parentPath(self), "millrace-runner");
-}
-
 /// How the runner is started: nothing of this process but its environment and the three streams.
 class SpawnSettings
 {
@@ -125,6 +116,15 @@ Status checkFolder(const protocol::RunFolder& folder)
         .atFile(folder.path);
 }
 } // namespace
+
+std::string defaultRunner()
+{
+    if (const char* given = std::getenv("MILLRACE_RUNNER"); given && *given != '\0') return absolutePath(given);
+    std::array<char, 4096> buffer{};
+    const ssize_t length = ::readlink("/proc/self/exe", buffer.data(), buffer.size());
+    const std::string self(buffer.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+    return joinPath(parentPath(self), "millrace-runner");
+}
 
 LocalTarget::LocalTarget(protocol::Home home, std::string runner)
     : m_home(std::move(home)), m_runner(runner.empty() ? defaultRunner() : absolutePath(runner))

@@ -24,11 +24,14 @@ struct EndedRunner
     protocol::ExitStatus status;
 };
 
+/// The runner program: $MILLRACE_RUNNER, else `millrace-runner` beside this program.
+std::string defaultRunner();
+
 /// Belongs to one thread.
 class LocalTarget
 {
 public:
-    /// `runner`: the runner program; by default $MILLRACE_RUNNER, else `millrace-runner` beside this program.
+    /// `runner`: the runner program; by default defaultRunner().
     explicit LocalTarget(protocol::Home home, std::string runner = {});
 
     /// Makes the run's folder with its job.json and starts the runner in a session of its own, its output in

@@ -3,10 +3,12 @@
 #include "engine/execute/aligned_buffer.h"
 #include "engine/execute/operation_kernels.h"
 #include "engine/execute/weights.h"
+#include "engine/graph/operations.h"
 #include "kernels/base/text.h"
 #include "kernels/cpu/optimizer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 namespace millrace::execute {
@@ -137,6 +139,22 @@ Status Executor::run(std::uint64_t seed, std::uint64_t step, bool checkFinite)
     return makeError(Code::Diverged,
                      str("The output of layer ", broken->layer, " is not a finite number at step ", step, "."))
         .atNode(broken->layer);
+}
+
+std::vector<Executor::OperationTime> Executor::time(std::uint64_t seed, std::uint64_t step)
+{
+    Implementation& self = *m_implementation;
+    self.lastSeed = seed;
+    self.lastStep = step;
+    std::vector<OperationTime> times;
+    for (std::size_t i = 0; i < self.steps.size(); ++i) {
+        const graph::Operation& operation = self.program.graph.operations()[i];
+        const auto start = std::chrono::steady_clock::now();
+        self.execute(self.steps[i]);
+        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+        times.push_back({operation.kind, operation.layer, taken.count(), graph::costOf(self.program.graph, operation)});
+    }
+    return times;
 }
 
 std::string Executor::firstNonFinite() const

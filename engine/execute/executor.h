@@ -54,6 +54,16 @@ public:
     /// Errors: Diverged naming the first layer whose output is not finite, where `checkFinite`.
     Status run(std::uint64_t seed, std::uint64_t step, bool checkFinite = false);
 
+    /// What each operation of the program takes, in the order of execution.
+    struct OperationTime
+    {
+        std::string kind, layer;
+        double seconds = 0;
+        graph::Cost cost;
+    };
+    /// Runs the program once and takes the time of each operation; about a microsecond more each than run() takes.
+    std::vector<OperationTime> time(std::uint64_t seed, std::uint64_t step);
+
     /// A port's values; the caller writes inputs and reads outputs. Errors: NotFound.
     Result<std::span<float>> floats(std::string_view port);
     Result<std::span<std::int32_t>> integers(std::string_view port);

@@ -5,6 +5,7 @@
 #include "engine/protocol/resources.h"
 #include "engine/formats/model_file.h"
 #include "engine/pipeline/catalogue.h"
+#include "engine/run/workloads.h"
 #include "engine/protocol/event.h"
 #include "engine/train/evaluator.h"
 #include "kernels/base/text.h"
@@ -40,6 +41,7 @@ private:
     Result<json> inspect(const json& question);
     Result<json> predict(const json& question);
     Result<json> describe(const json& question);
+    Result<json> bench(const json& question);
     Result<LoadedModel*> modelAt(const std::string& path);
 
     pipeline::Catalogue m_catalogue = pipeline::Catalogue::create();
@@ -51,7 +53,8 @@ Result<json> Answerer::answer(const json& request)
     if (const auto question = request.find("inspect"); question != request.end()) return inspect(*question);
     if (const auto question = request.find("predict"); question != request.end()) return predict(*question);
     if (const auto question = request.find("describe"); question != request.end()) return describe(*question);
-    return makeError(Code::InvalidFormat, "The request asks for none of inspect, predict and describe.");
+    if (const auto question = request.find("bench"); question != request.end()) return bench(*question);
+    return makeError(Code::InvalidFormat, "The request asks for none of inspect, predict, describe and bench.");
 }
 
 Result<json> Answerer::inspect(const json& question)
@@ -136,6 +139,18 @@ Result<json> Answerer::describe(const json& question)
                   {"parameters", parameters},
                   {"sha256", loaded->sha256},
                   {"layers", json::parse(model.layers.dump())}}}};
+}
+
+Result<json> Answerer::bench(const json& question)
+{
+    WorkloadOptions options;
+    options.seconds = question.value("seconds", options.seconds);
+    options.threads = question.value("threads", options.threads);
+    options.operations = question.value("operations", options.operations);
+    const std::string workload = question.value("workload", "");
+    if (workload == "machine") return json{{"bench", measureMachine(options.threads)}};
+    MR_TRY(json result, runWorkload(workload, options));
+    return json{{"bench", std::move(result)}};
 }
 
 } // namespace

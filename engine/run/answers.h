@@ -18,6 +18,8 @@ namespace millrace::run {
 ///                                                            {"value"}}
 ///   {"id": 3, "describe": {"model": path}}                   → {"id": 3, "model": {"schema", "classes", "parameters",
 ///   "layers", "columns"}}
+///   {"id": 4, "bench": {"workload": name | "machine", "seconds", "threads", "operations"}}
+///                                                            → {"id": 4, "bench": {…runWorkload, measureMachine…}}
 /// or {"id": n, "error": {…}}. An image has the size of the model's and runs from 0 (paper) to 1 (ink).
 void answerRequests(std::istream& requests, std::ostream& answers);
 
