@@ -45,7 +45,7 @@ Result<std::optional<graph::TensorId>> addLayer(graph::Graph& graph, const Layer
 std::string layerFact(const Node& node, const NodeSpec& spec)
 {
     const layers::Row* row = findRow(spec.type);
-    return row && row->fact ? row->fact(layers::Values(node, spec)) : std::string();
+    return row && row->fact ? row->fact(Values(node, spec)) : std::string();
 }
 
 std::vector<NodeSpec> layerTypes()

@@ -1,5 +1,5 @@
 // The nodes that are models: layers drawn one by one, and families of which one node is a whole network.
-#include "engine/pipeline/node_types.h"
+#include "engine/pipeline/models/models.h"
 
 namespace millrace::pipeline {
 
@@ -35,31 +35,13 @@ NodeSpec layersModel()
     spec.params = {layers};
     return spec;
 }
-
-NodeSpec mlpModel()
-{
-    NodeSpec spec =
-        nodeType("model.mlp", "MLP", "Model",
-                 "A multi-layer perceptron: dense layers one after the other, each followed by the activation "
-                 "and by dropout, then one output a class (or one number).");
-    spec.formula = "h = dropout(activation(W·x + b)) for each hidden layer; output = W·h + b";
-    spec.outputs = {modelPort()};
-    spec.params = {
-        integerListParam("hidden", "Hidden layers", "Units of each hidden layer; none gives a linear model.",
-                         Json::array({128}), 1, 16384, "units"),
-        choiceParam("activation", "Activation", "What each hidden layer applies to its outputs.",
-                    {"relu", "gelu", "tanh", "sigmoid"}, "relu"),
-        numberParam("dropout", "Dropout", "Fraction of the hidden outputs that is set to zero while training; 0: none.",
-                    0.0, 0, 0.95),
-    };
-    return spec;
-}
-
 } // namespace
 
 std::vector<NodeSpec> modelTypes()
 {
-    return {layersModel(), mlpModel()};
+    std::vector<NodeSpec> types{layersModel()};
+    for (const models::Row& row : models::rows()) types.push_back(row.spec);
+    return types;
 }
 
 } // namespace millrace::pipeline

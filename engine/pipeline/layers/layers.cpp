@@ -1,7 +1,6 @@
 #include "engine/pipeline/layers/layers.h"
 
 #include "engine/graph/operations.h"
-#include "engine/pipeline/structure.h"
 
 #include <algorithm>
 
@@ -9,31 +8,6 @@ namespace millrace::pipeline::layers {
 
 using graph::Role;
 using graph::Tensor;
-
-std::int64_t Values::whole(std::string_view id) const
-{
-    return usableValue(m_node, m_spec, id).get<std::int64_t>();
-}
-
-double Values::number(std::string_view id) const
-{
-    return usableValue(m_node, m_spec, id).get<double>();
-}
-
-bool Values::flag(std::string_view id) const
-{
-    return usableValue(m_node, m_spec, id).get<bool>();
-}
-
-std::string Values::text(std::string_view id) const
-{
-    return usableValue(m_node, m_spec, id).get<std::string>();
-}
-
-std::vector<std::int64_t> Values::list(std::string_view id) const
-{
-    return usableValue(m_node, m_spec, id).get<std::vector<std::int64_t>>();
-}
 
 Start Start::uniform(std::int64_t fanIn, std::int64_t fanOut, bool decay)
 {

@@ -8,6 +8,7 @@
 
 #include "engine/pipeline/layer_operations.h"
 #include "engine/pipeline/node_types.h"
+#include "engine/pipeline/values.h"
 #include "kernels/base/text.h"
 #include "kernels/base/units.h"
 
@@ -16,22 +17,6 @@ namespace millrace::pipeline::layers {
 using graph::TensorId;
 using Built = Result<std::optional<TensorId>>;
 using Attributes = std::map<std::string, graph::Attribute>;
-
-/// The values of a layer's parameters; where one is not allowed, its default.
-class Values
-{
-public:
-    Values(const Node& node, const NodeSpec& spec) : m_node(node), m_spec(spec) {}
-    std::int64_t whole(std::string_view id) const;
-    double number(std::string_view id) const;
-    bool flag(std::string_view id) const;
-    std::string text(std::string_view id) const;
-    std::vector<std::int64_t> list(std::string_view id) const;
-
-private:
-    const Node& m_node;
-    const NodeSpec& m_spec;
-};
 
 /// How a weight starts, and whether it decays: weights do, biases, scales and shifts do not.
 struct Start
