@@ -14,12 +14,25 @@ set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/c
     cpu/optimizers/sgd.cpp cpu/pool2d.cpp cpu/position.cpp cpu/softmax.cpp cpu/winograd.cpp cpu/peak.cpp)
 list(APPEND MILLRACE_CPU_KERNELS cpu/binary_cross_entropy.cpp cpu/huber.cpp cpu/kl_divergence.cpp cpu/layer_norm.cpp
     cpu/log_softmax.cpp cpu/mean_absolute_error.cpp cpu/multiply.cpp cpu/rms_norm.cpp)
-millrace_library(NAME kernels SOURCES ${MILLRACE_CPU_KERNELS} cpu/onednn.cpp
+list(APPEND MILLRACE_CPU_KERNELS cpu/attention.cpp cpu/attention_backward.cpp cpu/product.cpp)
+# small products, a file for each instruction set; which one runs is chosen when the program starts
+set(MILLRACE_BLOCK_PRODUCTS cpu/product_baseline.cpp)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(APPEND MILLRACE_BLOCK_PRODUCTS cpu/product_avx2.cpp cpu/product_avx512.cpp)
+endif()
+millrace_library(NAME kernels SOURCES ${MILLRACE_CPU_KERNELS} ${MILLRACE_BLOCK_PRODUCTS} cpu/onednn.cpp
   USES base PRIVATE_LINKS $<TARGET_NAME_IF_EXISTS:OpenMP::OpenMP_CXX> ${MILLRACE_DNNL_LIBRARY})
 target_compile_options(millrace_kernels PRIVATE -fopenmp-simd)
 target_include_directories(millrace_kernels SYSTEM PRIVATE ${MILLRACE_DNNL_INCLUDE})
 # nobody reads errno or the floating-point flags; without these two no loop with a square root or a choice is vectorised
 set_source_files_properties(${MILLRACE_CPU_KERNELS} PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math;-O3")
+set(block_options "-fno-math-errno;-fno-trapping-math;-O3;-ffp-contract=fast")
+set_source_files_properties(cpu/product_baseline.cpp PROPERTIES COMPILE_OPTIONS "${block_options}")
+set_source_files_properties(cpu/product_avx2.cpp PROPERTIES COMPILE_OPTIONS "${block_options};-mavx2;-mfma")
+set_source_files_properties(cpu/product_avx512.cpp PROPERTIES COMPILE_OPTIONS "${block_options};-mavx512f;-mfma")
+if("cpu/product_avx512.cpp" IN_LIST MILLRACE_BLOCK_PRODUCTS)
+  set_property(SOURCE cpu/product.cpp APPEND PROPERTY COMPILE_DEFINITIONS MILLRACE_X86_BLOCKS)
+endif()
 # vectors of channels are only passed to functions that are inlined
 set_source_files_properties(cpu/winograd.cpp cpu/peak.cpp PROPERTIES COMPILE_OPTIONS
   "-fno-math-errno;-fno-trapping-math;-O3;-ffp-contract=fast;-Wno-psabi")
@@ -29,5 +42,5 @@ millrace_library(NAME kernels_reference SOURCES reference/activation.cpp referen
   reference/conv2d.cpp reference/cross_entropy.cpp reference/dense.cpp reference/dropout.cpp reference/embedding.cpp
   reference/mean_squared_error.cpp reference/optimizer.cpp reference/pool2d.cpp reference/position.cpp reference/softmax.cpp
   reference/binary_cross_entropy.cpp reference/huber.cpp reference/kl_divergence.cpp reference/layer_norm.cpp
-  reference/log_softmax.cpp reference/mean_absolute_error.cpp reference/multiply.cpp reference/rms_norm.cpp
+  reference/log_softmax.cpp reference/mean_absolute_error.cpp reference/multiply.cpp reference/rms_norm.cpp reference/attention.cpp
   USES base)

@@ -1,7 +1,9 @@
-// Dense layer on oneDNN's matrix product, which keeps small products on one thread.
+// Dense layer: three matrix products, the bias as what the first starts from.
+#include "kernels/ops/dense.h"
+
 #include "kernels/cpu/make_kernel.h"
-#include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/product.h"
 #include "kernels/cpu/vector_math.h"
 
 #include <algorithm>
@@ -31,34 +33,38 @@ MR_VECTORISED void sumColumns(const float* values, float* sums, std::int64_t row
 KernelResult makeDense(const Dense& dense, int threads)
 {
     MR_CHECK(check(dense));
-    return makeKernel([dense, threads](const Arguments& arguments) {
-        const auto& [batch, inputs, outputs] = dense;
-        const float* bias = arguments.input(2);
-        float* y = arguments.output(0);
-        if (bias) {
-            for (std::int64_t b = 0; b < batch; ++b) std::copy_n(bias, outputs, y + b * outputs);
-        }
-        onednn::multiply(batch, outputs, inputs, {arguments.input(0), inputs}, {arguments.input(1), inputs, true},
-                         bias != nullptr, y, threads);
-    });
+    const auto [B, I, O] = dense;
+    const Product product({.m = B, .n = O, .k = I, .bTransposed = true}, threads);
+    return makeKernel(
+        [=, inputs = I](const Arguments& arguments) {
+            const float* bias = arguments.input(2);
+            product.run({arguments.input(0), inputs}, {arguments.input(1), inputs},
+                        bias ? Block::Start::Bias : Block::Start::Zero, bias, arguments.output(0), arguments.scratch);
+        },
+        product.scratchBytes());
 }
 
 KernelResult makeDenseBackward(const Dense& dense, int threads)
 {
     MR_CHECK(check(dense));
-    return makeKernel([dense, threads](const Arguments& arguments) {
-        const std::int64_t batch = dense.batch, inputs = dense.inputs, outputs = dense.outputs;
-        const float *x = arguments.input(0), *weight = arguments.input(1), *dy = arguments.input(2);
-        if (float* dx = arguments.output(0))
-            onednn::multiply(batch, inputs, outputs, {dy, outputs}, {weight, inputs}, false, dx, threads);
-        if (float* dweight = arguments.output(1))
-            onednn::multiply(outputs, inputs, batch, {dy, outputs, true}, {x, inputs}, false, dweight, threads);
-        if (float* dbias = arguments.output(2)) {
-            parallelFor(threads, outputs, 0.1 * static_cast<double>(batch), [&](std::int64_t begin, std::int64_t end) {
-                sumColumns(dy, dbias, batch, outputs, begin, end);
-            });
-        }
-    });
+    const auto [B, I, O] = dense;
+    const Product data({.m = B, .n = I, .k = O}, threads);
+    const Product weights({.m = O, .n = I, .k = B, .aTransposed = true}, threads);
+    return makeKernel(
+        [=](const Arguments& arguments) {
+            const std::int64_t batch = dense.batch, inputs = dense.inputs, outputs = dense.outputs;
+            const float *x = arguments.input(0), *weight = arguments.input(1), *dy = arguments.input(2);
+            if (float* dx = arguments.output(0))
+                data.run({dy, outputs}, {weight, inputs}, Block::Start::Zero, nullptr, dx, arguments.scratch);
+            if (float* dweight = arguments.output(1))
+                weights.run({dy, outputs}, {x, inputs}, Block::Start::Zero, nullptr, dweight, arguments.scratch);
+            if (float* dbias = arguments.output(2)) {
+                parallelFor(
+                    threads, outputs, 0.1 * static_cast<double>(batch),
+                    [&](std::int64_t begin, std::int64_t end) { sumColumns(dy, dbias, batch, outputs, begin, end); });
+            }
+        },
+        std::max(data.scratchBytes(), weights.scratchBytes()));
 }
 
 } // namespace millrace::kernels::cpu

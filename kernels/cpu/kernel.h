@@ -4,6 +4,7 @@
 #include "kernels/base/result.h"
 #include "kernels/ops/activation.h"
 #include "kernels/ops/add.h"
+#include "kernels/ops/attention.h"
 #include "kernels/ops/batch_norm.h"
 #include "kernels/ops/binary_cross_entropy.h"
 #include "kernels/ops/conv2d.h"
@@ -92,6 +93,10 @@ KernelResult makeSoftmaxBackward(const Softmax& softmax, int threads);
 KernelResult makeCrossEntropy(const CrossEntropy& loss, int threads);
 KernelResult makeEmbedding(const Embedding& embedding, int threads);
 KernelResult makeEmbeddingBackward(const Embedding& embedding, int threads);
+/// Keeps logsumexp for the gradient, where it is wanted.
+KernelResult makeAttention(const Attention& attention, int threads);
+KernelResult makeAttentionBackward(const Attention& attention, int threads);
+KernelResult makeCachedAttention(const Attention& attention, int threads);
 KernelResult makePosition(const Position& position, int threads);
 KernelResult makePositionBackward(const Position& position, int threads);
 KernelResult makeMeanSquaredError(const MeanSquaredError& loss, int threads);

@@ -4,6 +4,7 @@
 
 #include "kernels/ops/activation.h"
 #include "kernels/ops/add.h"
+#include "kernels/ops/attention.h"
 #include "kernels/ops/batch_norm.h"
 #include "kernels/ops/binary_cross_entropy.h"
 #include "kernels/ops/conv2d.h"
@@ -55,6 +56,9 @@ void softmaxBackward(const Softmax& softmax, Inputs inputs, Outputs outputs);
 void crossEntropy(const CrossEntropy& loss, Inputs inputs, Outputs outputs);
 void embedding(const Embedding& embedding, Inputs inputs, Outputs outputs);
 void embeddingBackward(const Embedding& embedding, Inputs inputs, Outputs outputs);
+void attention(const Attention& attention, Inputs inputs, Outputs outputs);
+void attentionBackward(const Attention& attention, Inputs inputs, Outputs outputs);
+void cachedAttention(const Attention& attention, Inputs inputs, Outputs outputs);
 void position(const Position& position, Inputs inputs, Outputs outputs);
 void positionBackward(const Position& position, Inputs inputs, Outputs outputs);
 void meanSquaredError(const MeanSquaredError& loss, Inputs inputs, Outputs outputs);

@@ -48,9 +48,60 @@ Problem position(Case& line)
                      .flops = asDouble(x.elements)}};
 }
 
+Attention readAttention(Case& line)
+{
+    return {.batch = line.integer("B"),
+            .steps = line.integer("T"),
+            .width = line.integer("C"),
+            .heads = line.integer("heads", 1),
+            .causal = line.integer("causal", 0) != 0};
+}
+
+/// Each of the T queries multiplies `keys` keys and values.
+double attentionFlops(const Attention& a, std::int64_t keys)
+{
+    return 4 * asDouble(a.batch * a.steps * a.width) * asDouble(keys) / (a.causal ? 2 : 1);
+}
+
+Problem attention(Case& line)
+{
+    const Attention a = readAttention(line);
+    const std::int64_t elements = a.batch * a.steps * a.width;
+    const Operand qkv{"qkv", 3 * elements}, y{"y", elements}, logsumexp{"logsumexp", a.batch * a.heads * a.steps};
+    return {{.inputs = {qkv},
+             .outputs = {y, logsumexp},
+             .makeKernel = [a](int threads) { return cpu::makeAttention(a, threads); },
+             .reference = [a](Inputs in, Outputs out) { reference::attention(a, in, out); },
+             .flops = attentionFlops(a, a.steps)},
+            Function{.inputs = {qkv, y, logsumexp, {"dy", elements}},
+                     .outputs = {{"dqkv", qkv.elements}},
+                     .makeKernel = [a](int threads) { return cpu::makeAttentionBackward(a, threads); },
+                     .reference = [a](Inputs in, Outputs out) { reference::attentionBackward(a, in, out); },
+                     .flops = 2.5 * attentionFlops(a, a.steps)}};
+}
+
+Problem cachedAttention(Case& line)
+{
+    Attention a = readAttention(line);
+    a.places = line.integer("L");
+    const std::int64_t elements = a.batch * a.steps * a.width, cache = a.batch * a.places * a.width;
+    const Operand offset{"offset", 1, Operand::Content::Label, a.places - a.steps + 1};
+    return {{.inputs = {{"qkv", 3 * elements}, {"keys", cache}, {"values", cache}, offset},
+             .outputs = {{"y", elements},
+                         {"logsumexp", a.batch * a.heads * a.steps},
+                         {"newKeys", cache},
+                         {"newValues", cache}},
+             .makeKernel = [a](int threads) { return cpu::makeCachedAttention(a, threads); },
+             .reference = [a](Inputs in, Outputs out) { reference::cachedAttention(a, in, out); },
+             .flops = attentionFlops(a, a.places),
+             .aliases = {{2, 1}, {3, 2}}}};
+}
+
 constexpr OperationRow kOperations[] = {
     {"embedding", embedding},
     {"position", position},
+    {"attention", attention},
+    {"cached_attention", cachedAttention},
 };
 
 } // namespace

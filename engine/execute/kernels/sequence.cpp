@@ -15,6 +15,21 @@ kernels::Position positionOf(const Shape& x, const Shape& table)
     return {x[0], x[1], x[2], table[0]};
 }
 
+/// qkv is (B,T,3C).
+kernels::Attention attentionOf(const Site& site)
+{
+    const Shape& x = site.input(0).shape;
+    return {x[0], x[1], x[2] / 3, site->integer("heads", 1), site->integer("causal") != 0, 0};
+}
+
+KernelResult makeAttention(const Site& site, Mode, int threads)
+{
+    kernels::Attention attention = attentionOf(site);
+    if (!site.hasInput(1)) return cpu::makeAttention(attention, threads);
+    attention.places = site.input(1).shape[1];
+    return cpu::makeCachedAttention(attention, threads);
+}
+
 } // namespace
 
 std::span<const Row> sequence()
@@ -43,6 +58,14 @@ std::span<const Row> sequence()
              return cpu::makePositionBackward(positionOf(s.input(0).shape, s.output(0).shape), threads);
          },
          {in(0), in(1)},
+         {out(0)}},
+        {"attention",
+         makeAttention,
+         {in(0), in(1), in(2), in(3)},
+         {out(0), trainingOut(1), in(1), in(2)}}, // the caches are written where they are
+        {"attention_backward",
+         [](const Site& s, Mode, int threads) { return cpu::makeAttentionBackward(attentionOf(s), threads); },
+         {in(0), in(1), in(2), in(3)},
          {out(0)}},
     };
     return rows;

@@ -94,6 +94,69 @@ Result<std::vector<OutputType>> positionBackwardShape(const Site& site)
     return std::vector<OutputType>{{"dtable", Shape{site->integer("places"), site.input(0).shape[2]}}};
 }
 
+Status checkCaches(const Site& site, std::int64_t width)
+{
+    const Shape& x = site.input(0).shape;
+    if (!site.hasInput(3))
+        return site.refuse(str("Layer ", site->layer, " needs a cache of keys, one of values and an offset, or none."));
+    for (const std::size_t cache : {1u, 2u}) {
+        const Shape& shape = site.input(cache).shape;
+        if (shape.rank() == 3 && shape == Shape{x[0], shape[1], width} && shape[1] >= x[1] &&
+            shape == site.input(1).shape)
+            continue;
+        return site.refuse(str("The caches of layer ", site->layer, " must be ", x[0], "×places×", width,
+                               " with at least ", x[1], " places but one is ", shape.toString(), "."));
+    }
+    return checkOffset(site, 3);
+}
+
+Result<std::vector<OutputType>> attentionShape(const Site& site)
+{
+    MR_CHECK(checkSequence(site));
+    const Shape& x = site.input(0).shape;
+    const std::int64_t heads = site->integer("heads", 1), width = x[2] / 3;
+    if (x[2] % 3 != 0)
+        return site.refuse(str("Layer ", site->layer, " takes queries, keys and values side by side but gets ",
+                               site.sampleAndSource(0), ", whose width no 3 divides."),
+                           "Put a Dense layer of three times the width before it.");
+    if (heads < 1 || width % heads != 0)
+        return site
+            .refuse(str("Layer ", site->layer, " has ", heads, " heads, which do not divide its width of ", width, "."))
+            .atNode(site->layer, "heads");
+    const Shape y{x[0], x[1], width};
+    if (!site.hasInput(1)) return std::vector<OutputType>{{"out", y}, {"logsumexp", Shape{x[0], heads, x[1]}}};
+    MR_CHECK(checkCaches(site, width));
+    return std::vector<OutputType>{{"out", y}};
+}
+
+/// Two products of queries by keys by width; half of each where no query sees what comes after it.
+double attentionFlops(const Site& site)
+{
+    const std::int64_t keys = site.input(site.hasInput(1) ? 1 : 0).shape[1];
+    const double all = 4 * static_cast<double>(site.output(0).shape.elements()) * static_cast<double>(keys);
+    return site->integer("causal") != 0 && !site.hasInput(1) ? all / 2 : all;
+}
+double attentionBackwardFlops(const Site& site)
+{
+    const Shape& y = site.input(1).shape;
+    const double all = 10 * static_cast<double>(y.elements()) * static_cast<double>(y[1]);
+    return site->integer("causal") != 0 ? all / 2 : all;
+}
+
+Status attentionGradient(Differentiation& d)
+{
+    const Operation operation = d.operation();
+    if (operation.inputs.size() > 1)
+        return makeError(Code::Unsupported, str("Layer ", operation.layer, " keeps a cache and cannot be trained."))
+            .atNode(operation.layer);
+    MR_TRY(const auto gradients,
+           d.add("attention_backward",
+                 {operation.inputs[0], operation.outputs[0], operation.outputs[1], d.outputGradient()},
+                 operation.attributes));
+    d.give(0, gradients[0]);
+    return {};
+}
+
 } // namespace
 
 std::span<const OperationKind> sequence()
@@ -122,6 +185,20 @@ std::span<const OperationKind> sequence()
          .attributes = {"places"},
          .shape = positionBackwardShape,
          .flops = perElement<1>},
+        {.name = "attention",
+         .inputs = {{"qkv"},
+                    {"key_cache", DType::F32, true},
+                    {"value_cache", DType::F32, true},
+                    {"offset", DType::I32, true}},
+         .attributes = {"heads", "causal"},
+         .shape = attentionShape,
+         .flops = attentionFlops,
+         .gradient = attentionGradient},
+        {.name = "attention_backward",
+         .inputs = {{"qkv"}, {"y"}, {"logsumexp"}, {"dy"}},
+         .attributes = {"heads", "causal"},
+         .shape = gradientLikeInput<0>,
+         .flops = attentionBackwardFlops},
     };
     return kinds;
 }
