@@ -15,7 +15,7 @@ const Row* findRow(std::string_view kind)
 {
     using namespace families;
     for (const auto& family :
-         {linear(), convolution(), pooling(), normalization(), elementwise(), reshaping(), losses(), sequence()})
+         {linear(), convolution(), pooling(), normalization(), elementwise(), reshaping(), losses(), sequence(), recurrent()})
         for (const Row& row : family)
             if (row.kind == kind) return &row;
     return nullptr;

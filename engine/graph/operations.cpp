@@ -14,7 +14,7 @@ std::vector<OperationKind> allKinds()
     std::vector<OperationKind> all;
     for (const auto& family : {kinds::linear(), kinds::convolution(), kinds::pooling(), kinds::normalization(),
                                kinds::elementwise(), kinds::reshaping(), kinds::losses(),
-                               kinds::sequence()})
+                               kinds::sequence(), kinds::recurrent()})
         all.insert(all.end(), family.begin(), family.end());
     return all;
 }

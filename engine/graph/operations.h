@@ -40,7 +40,12 @@
 //   position        x (B,T,C), table (L,C), [offset (1) i32]                                       out, as x
 //   attention       qkv (B,T,3C), [key_cache, value_cache     heads (1), causal (0)                out (B,T,C);
 //                   (B,L,C), offset (1) i32]                                                       logsumexp (B,heads,T)
+//   lstm            x (B,T,I), weight_input (4H,I), weight_hidden (4H,H), bias_input,              out (B,T,H); cells, as
+//                   bias_hidden (4H), [hidden, cell (B,H)]                                         out; gates (B,T,4H)
+//   gru             x (B,T,I), weight_input (3H,I), weight_hidden (3H,H), bias_input,              out (B,T,H); gates
+//                   bias_hidden (3H), [hidden (B,H)]                                               (B,T,3H), product
 //
+// lstm and gru with states (role State) carry them from call to call; they then have no other outputs and no gradient.
 // attention with caches (role State) is its form for inference: it writes the new keys and values behind `offset`
 // places of them, sees offset+T places, and has no logsumexp and no gradient.
 //
@@ -78,6 +83,12 @@
 //   embedding_backward        tokens i32, dy             rows                              dtable
 //   position_backward         dy, [offset i32]           places                            dtable
 //   attention_backward        qkv, y, logsumexp, dy      attention's                       dqkv
+//   lstm_backward             x, weight_input,           data (1: dx is wanted)            dweight_input,
+//                             weight_hidden, y, cells,                                     dweight_hidden, dbias_input,
+//                             gates, dy                                                    dbias_hidden, [dx]
+//   gru_backward              x, weight_input,           data                              as lstm_backward
+//                             weight_hidden, y, gates,
+//                             product, dy
 //
 // dropout's gradient is dropout itself (the mask is drawn again, not kept), flatten's and reshape's is reshape, add's
 // is dy for both, multiply's is multiply. A loss with the attribute gradient = 1 has the gradient of its first input as

@@ -1,10 +1,9 @@
 // Dense layer: three matrix products, the bias as what the first starts from.
 #include "kernels/ops/dense.h"
 
+#include "kernels/cpu/column_sums.h"
 #include "kernels/cpu/make_kernel.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/product.h"
-#include "kernels/cpu/vector_math.h"
 
 #include <algorithm>
 
@@ -15,17 +14,6 @@ namespace {
 Status check(const Dense& dense)
 {
     return requirePositive("dense", {{"batch", dense.batch}, {"inputs", dense.inputs}, {"outputs", dense.outputs}});
-}
-
-/// sums[c] = sum of column c of values (rows, columns), for columns begin to end.
-MR_VECTORISED void sumColumns(const float* values, float* sums, std::int64_t rows, std::int64_t columns,
-                              std::int64_t begin, std::int64_t end)
-{
-    for (std::int64_t c = begin; c < end; ++c) sums[c] = 0;
-    for (std::int64_t r = 0; r < rows; ++r) {
-        const float* row = values + r * columns;
-        for (std::int64_t c = begin; c < end; ++c) sums[c] += row[c];
-    }
 }
 
 } // namespace
@@ -58,11 +46,7 @@ KernelResult makeDenseBackward(const Dense& dense, int threads)
                 data.run({dy, outputs}, {weight, inputs}, Block::Start::Zero, nullptr, dx, arguments.scratch);
             if (float* dweight = arguments.output(1))
                 weights.run({dy, outputs}, {x, inputs}, Block::Start::Zero, nullptr, dweight, arguments.scratch);
-            if (float* dbias = arguments.output(2)) {
-                parallelFor(
-                    threads, outputs, 0.1 * static_cast<double>(batch),
-                    [&](std::int64_t begin, std::int64_t end) { sumColumns(dy, dbias, batch, outputs, begin, end); });
-            }
+            if (float* dbias = arguments.output(2)) sumColumns(dy, batch, outputs, dbias, threads);
         },
         std::max(data.scratchBytes(), weights.scratchBytes()));
 }
