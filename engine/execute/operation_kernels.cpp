@@ -15,7 +15,7 @@ const Row* findRow(std::string_view kind)
 {
     using namespace families;
     for (const auto& family :
-         {linear(), convolution(), pooling(), normalization(), elementwise(), reshaping(), losses(), sequence(), recurrent()})
+         {linear(), convolution(), pooling(), normalization(), elementwise(), reshaping(), losses(), sequence(), arrangement(), reduction()})
         for (const Row& row : family)
             if (row.kind == kind) return &row;
     return nullptr;
@@ -26,6 +26,11 @@ std::vector<std::optional<graph::TensorId>> resolve(const graph::Operation& oper
 {
     std::vector<std::optional<graph::TensorId>> ids;
     for (const auto& [source, index] : operands) {
+        if (source == Operand::Source::EveryInput || source == Operand::Source::EveryOutput) {
+            const auto& all = source == Operand::Source::EveryInput ? operation.inputs : operation.outputs;
+            ids.insert(ids.end(), all.begin(), all.end());
+            continue;
+        }
         const auto& from = source == Operand::Source::Input ? operation.inputs : operation.outputs;
         const bool absent = source == Operand::Source::None || index >= from.size() ||
                             (source == Operand::Source::TrainingOutput && mode == Mode::Inference);

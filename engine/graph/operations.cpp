@@ -14,7 +14,7 @@ std::vector<OperationKind> allKinds()
     std::vector<OperationKind> all;
     for (const auto& family : {kinds::linear(), kinds::convolution(), kinds::pooling(), kinds::normalization(),
                                kinds::elementwise(), kinds::reshaping(), kinds::losses(),
-                               kinds::sequence(), kinds::recurrent()})
+                               kinds::sequence(), kinds::arrangement(), kinds::reduction()})
         all.insert(all.end(), family.begin(), family.end());
     return all;
 }
@@ -92,6 +92,20 @@ std::int64_t Window::outputWidth(std::int64_t inputWidth) const
     return places(inputWidth, width, strideWidth, paddingWidth, dilationWidth);
 }
 
+std::size_t axisOf(const Operation& operation, const Shape& shape)
+{
+    const std::int64_t axis = operation.integer("axis", -1);
+    return static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(shape.rank()) : axis);
+}
+
+std::vector<bool> reducedAxes(const Operation& operation, std::size_t rank)
+{
+    std::vector<bool> reduced(rank);
+    for (const std::int64_t axis : operation.integers("axes"))
+        reduced[static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis)] = true;
+    return reduced;
+}
+
 Window convolutionWindow(const Operation& operation, std::int64_t kernelHeight, std::int64_t kernelWidth)
 {
     Window window;
@@ -110,6 +124,11 @@ Window poolingWindow(const Operation& operation)
     std::tie(window.strideHeight, window.strideWidth) = pairOf(operation, "stride", {window.height, window.width});
     std::tie(window.paddingHeight, window.paddingWidth) = pairOf(operation, "padding", {0, 0});
     return window;
+}
+
+std::pair<std::int64_t, std::int64_t> adaptivePoolSize(const Operation& operation)
+{
+    return pairOf(operation, "size", {1, 1});
 }
 
 namespace kinds {

@@ -9,6 +9,8 @@
 //                   [bias (O)]                                dilation (1), groups (1)
 //   max_pool2d      x (B,H,W,C)                               size, stride (size), padding (0)     out (B,OH,OW,C)
 //   average_pool2d  x (B,H,W,C)                               size, stride (size), padding (0)     out (B,OH,OW,C)
+//   adaptive_max_pool2d, adaptive_average_pool2d
+//                   x (B,H,W,C)                               size (1)                             out (B,size,C)
 //   batch_norm      x (B,…,C), scale (C), bias (C),           momentum (0.1), epsilon (1e-5)       out, as x; mean,
 //                   running_mean (C), running_variance (C)                                         rstd (C)
 //   relu            x                                                                              out, as x
@@ -29,6 +31,15 @@
 //   layer_norm      x (…,C), scale (C), [bias (C)]            epsilon (1e-5)                       out, as x; mean,
 //                                                                                                  rstd (…)
 //   rms_norm        x (…,C), scale (C)                        epsilon (1.1920929e-7)               out, as x; rstd (…)
+//   group_norm      x (B,…,C), scale (C), bias (C)            groups (1), epsilon (1e-5)           out, as x; mean,
+//                                                                                                  rstd (B,groups)
+//   concatenate     a, b, … alike but along the axis          axis (-1)                            out
+//   split           x                                         axis (-1), sizes                     out, one per size
+//   slice           x                                         axis (-1), start (0), size (rest)    out
+//   transpose       x (B,…)                                   order of the axes 1, 2, …            out
+//   gather          x, index i32 alike but along the axis     axis (-1)                            out, as index
+//   reduce          x (B,…)                                   operation ("sum"; "mean", "max"),    out, without the
+//                                                             axes                                 axes
 //   cross_entropy   logits (…,C), labels (…) i32,             label_smoothing (0),                 loss (1), correct
 //                   [class weights (C)]                       ignore_index (-100)
 //   binary_cross_entropy  logits, targets of one shape                                             loss (1), correct
@@ -49,6 +60,7 @@
 // attention with caches (role State) is its form for inference: it writes the new keys and values behind `offset`
 // places of them, sees offset+T places, and has no logsumexp and no gradient.
 //
+// Axes count from 0, the batch, which stays as it is; a negative one counts from the end.
 // stride, padding, dilation and size are one integer for both directions or a list {vertical, horizontal}. An output
 // has floor((H + 2·padding - dilation·(size-1) - 1) / stride) + 1 rows. Average pooling counts padded cells as zeros,
 // as PyTorch does. batch_norm's running_mean and running_variance (role State) are updated in training:
@@ -79,6 +91,14 @@
 //   softplus_backward         y, dy                                                        dx
 //   layer_norm_backward       x, scale, mean, rstd, dy   layer_norm's, bias                dx, dscale, [dbias]
 //   rms_norm_backward         x, scale, rstd, dy         rms_norm's                        dx, dscale
+//   group_norm_backward       x, scale, mean, rstd, dy   group_norm's                      dx, dscale, dbias
+//   adaptive_max_pool2d_backward      x, dy              size                              dx
+//   adaptive_average_pool2d_backward  dy                 size, height, width               dx
+//   split_backward            dy, … those present        split's, present                  dx
+//   slice_backward            dy                         axis, start, whole (x's size)     dx
+//   gather_backward           index, dy                  axis, whole                       dx
+//   reduce_backward           dy                         reduce's, shape (x's)             dx
+//   reduce_max_backward       x, y, dy                   reduce's, shape                   dx
 //   gelu_backward             x, dy                      gelu's                            dx
 //   embedding_backward        tokens i32, dy             rows                              dtable
 //   position_backward         dy, [offset i32]           places                            dtable
@@ -91,8 +111,8 @@
 //                             product, dy
 //
 // dropout's gradient is dropout itself (the mask is drawn again, not kept), flatten's and reshape's is reshape, add's
-// is dy for both, multiply's is multiply. A loss with the attribute gradient = 1 has the gradient of its first input as
-// its last output: losses are where differentiation starts.
+// is dy for both, multiply's is multiply, transpose's transpose, concatenate's split. A loss with the attribute
+// gradient = 1 has the gradient of its first input as its last output: losses are where differentiation starts.
 #pragma once
 
 #include "engine/graph/graph.h"
@@ -191,6 +211,11 @@ Result<const OperationKind*> findKind(std::string_view name);
 /// Operations and bytes of one execution (a view moves none).
 Cost costOf(const Graph& graph, const Operation& operation);
 
+/// The attribute axis (default: the last) of an operation on that shape, counted from the front.
+std::size_t axisOf(const Operation& operation, const Shape& shape);
+/// For each axis, whether a reduce or its backward kinds reduce it.
+std::vector<bool> reducedAxes(const Operation& operation, std::size_t rank);
+
 /// A window that slides over an image, of conv2d and the pooling kinds.
 struct Window
 {
@@ -206,5 +231,7 @@ struct Window
 Window convolutionWindow(const Operation& operation, std::int64_t kernelHeight, std::int64_t kernelWidth);
 /// The window of a pooling operation, from its attributes.
 Window poolingWindow(const Operation& operation);
+/// Rows and columns of an adaptive pooling operation's output, from its attributes.
+std::pair<std::int64_t, std::int64_t> adaptivePoolSize(const Operation& operation);
 
 } // namespace millrace::graph

@@ -2,9 +2,9 @@
 // are added in their order.
 #include "kernels/ops/batch_norm.h"
 
+#include "kernels/cpu/channel_rows.h"
 #include "kernels/cpu/make_kernel.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/vector_math.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,76 +12,6 @@
 namespace millrace::kernels::cpu {
 
 namespace {
-
-constexpr std::int64_t kChannels = 64; // handled together, so that their sums stay in registers and the first cache
-
-/// sums[c] = sum of (x[r,c] - origin[c]) over the rows begin … end, squares[c] = that of its square.
-/// The origin (the first row) keeps the squares small, so that one pass is exact enough for the variance.
-MR_VECTORISED void sumPiece(const float* x, double* sums, double* squares, std::int64_t channels, std::int64_t begin,
-                            std::int64_t end)
-{
-    for (std::int64_t first = 0; first < channels; first += kChannels) {
-        const std::int64_t width = std::min(kChannels, channels - first);
-        double sum[kChannels] = {}, square[kChannels] = {};
-        for (std::int64_t r = begin; r < end; ++r) {
-            const float *row = x + r * channels + first, *origin = x + first;
-            for (std::int64_t c = 0; c < width; ++c) {
-                const double d = static_cast<double>(row[c]) - static_cast<double>(origin[c]);
-                sum[c] += d;
-                square[c] += d * d;
-            }
-        }
-        std::copy_n(sum, width, sums + first);
-        std::copy_n(square, width, squares + first);
-    }
-}
-
-/// y[r,c] = x[r,c] * factor[c] + shift[c]
-MR_VECTORISED void scaleRows(const float* x, float* y, const float* factor, const float* shift, std::int64_t channels,
-                             std::int64_t begin, std::int64_t end)
-{
-    for (std::int64_t r = begin; r < end; ++r) {
-        const float* row = x + r * channels;
-        float* out = y + r * channels;
-        for (std::int64_t c = 0; c < channels; ++c) out[c] = row[c] * factor[c] + shift[c];
-    }
-}
-
-struct BackwardInputs
-{
-    const float *x, *weight, *mean, *rstd, *dy;
-};
-
-/// sums[c] = sum of dy[r,c] over the rows begin … end, products[c] = that of dy[r,c] * (x[r,c] - mean[c]).
-MR_VECTORISED void sumPieceBackward(const BackwardInputs& in, double* sums, double* products, std::int64_t channels,
-                                    std::int64_t begin, std::int64_t end)
-{
-    for (std::int64_t first = 0; first < channels; first += kChannels) {
-        const std::int64_t width = std::min(kChannels, channels - first);
-        double sum[kChannels] = {}, product[kChannels] = {};
-        for (std::int64_t r = begin; r < end; ++r) {
-            const float *x = in.x + r * channels + first, *dy = in.dy + r * channels + first, *mean = in.mean + first;
-            for (std::int64_t c = 0; c < width; ++c) {
-                const double d = static_cast<double>(dy[c]);
-                sum[c] += d;
-                product[c] += d * static_cast<double>(x[c] - mean[c]);
-            }
-        }
-        std::copy_n(sum, width, sums + first);
-        std::copy_n(product, width, products + first);
-    }
-}
-
-/// dx = dy * a[c] + (x - mean[c]) * b[c] + shift[c]
-MR_VECTORISED void inputGradient(const BackwardInputs& in, float* dx, const float* a, const float* b,
-                                 const float* shift, std::int64_t channels, std::int64_t begin, std::int64_t end)
-{
-    for (std::int64_t r = begin; r < end; ++r) {
-        const float *x = in.x + r * channels, *dy = in.dy + r * channels;
-        float* out = dx + r * channels;
-        for (std::int64_t c = 0; c < channels; ++c) out[c] = dy[c] * a[c] + (x[c] - in.mean[c]) * b[c] + shift[c];
-    }
-}
 
 /// The scratch memory: two f64 sums per channel and piece, and three f32 coefficients per channel.
 struct Scratch
@@ -133,7 +63,7 @@ void train(const BatchNorm& norm, int threads, const Arguments& arguments)
     float *newMean = arguments.output(3), *newVariance = arguments.output(4);
     const Scratch scratch(arguments.scratch, norm, threads);
     totals(norm, threads, scratch, [&](std::int64_t begin, std::int64_t end, double* sums, double* squares) {
-        sumPiece(x, sums, squares, channels, begin, end);
+        channel_rows::sum(x, sums, squares, channels, begin, end);
     });
     float *factor = scratch.coefficients, *shift = factor + channels;
     for (std::int64_t c = 0; c < channels; ++c) {
@@ -153,7 +83,7 @@ void train(const BatchNorm& norm, int threads, const Arguments& arguments)
             static_cast<float>(static_cast<double>(bias[c]) - batchMean * batchRstd * static_cast<double>(weight[c]));
     }
     parallelFor(threads, norm.rows, rowNanoseconds(norm), [&](std::int64_t begin, std::int64_t end) {
-        scaleRows(x, arguments.output(0), factor, shift, channels, begin, end);
+        channel_rows::scale(x, arguments.output(0), factor, shift, channels, begin, end);
     });
 }
 
@@ -170,7 +100,7 @@ void infer(const BatchNorm& norm, int threads, const Arguments& arguments)
         shift[c] = static_cast<float>(static_cast<double>(bias[c]) - static_cast<double>(mean[c]) * scale);
     }
     parallelFor(threads, norm.rows, rowNanoseconds(norm), [&](std::int64_t begin, std::int64_t end) {
-        scaleRows(arguments.input(0), arguments.output(0), factor, shift, norm.channels, begin, end);
+        channel_rows::scale(arguments.input(0), arguments.output(0), factor, shift, norm.channels, begin, end);
     });
 }
 
@@ -178,27 +108,27 @@ void backward(const BatchNorm& norm, int threads, const Arguments& arguments)
 {
     const std::int64_t channels = norm.channels;
     const auto rows = static_cast<double>(norm.rows);
-    const BackwardInputs in{arguments.input(0), arguments.input(1), arguments.input(2), arguments.input(3),
-                            arguments.input(4)};
+    const float *x = arguments.input(0), *weight = arguments.input(1), *mean = arguments.input(2);
+    const float *rstds = arguments.input(3), *dy = arguments.input(4);
     float *dx = arguments.output(0), *dweight = arguments.output(1), *dbias = arguments.output(2);
     const Scratch scratch(arguments.scratch, norm, threads);
     totals(norm, threads, scratch, [&](std::int64_t begin, std::int64_t end, double* sums, double* products) {
-        sumPieceBackward(in, sums, products, channels, begin, end);
+        channel_rows::sumBackward(x, dy, mean, sums, products, channels, begin, end);
     });
     float *a = scratch.coefficients, *b = a + channels, *shift = b + channels;
     for (std::int64_t c = 0; c < channels; ++c) {
-        const auto rstd = static_cast<double>(in.rstd[c]);
+        const auto rstd = static_cast<double>(rstds[c]);
         const double sum = scratch.sums[c], product = scratch.sums[channels + c] * rstd;
         if (dweight) dweight[c] = static_cast<float>(product);
         if (dbias) dbias[c] = static_cast<float>(sum);
-        const double scale = static_cast<double>(in.weight[c]) * rstd;
+        const double scale = static_cast<double>(weight[c]) * rstd;
         a[c] = static_cast<float>(scale);
         b[c] = static_cast<float>(-scale * product * rstd / rows);
         shift[c] = static_cast<float>(-scale * sum / rows);
     }
     if (!dx) return;
     parallelFor(threads, norm.rows, rowNanoseconds(norm), [&](std::int64_t begin, std::int64_t end) {
-        inputGradient(in, dx, a, b, shift, channels, begin, end);
+        channel_rows::inputGradient({x, dy, mean, a, b, shift}, dx, channels, begin, end);
     });
 }
 

@@ -3,28 +3,32 @@
 
 #include "kernels/base/result.h"
 #include "kernels/ops/activation.h"
+#include "kernels/ops/adaptive_pool2d.h"
 #include "kernels/ops/add.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/batch_norm.h"
 #include "kernels/ops/binary_cross_entropy.h"
+#include "kernels/ops/concatenate.h"
 #include "kernels/ops/conv2d.h"
 #include "kernels/ops/cross_entropy.h"
 #include "kernels/ops/dense.h"
 #include "kernels/ops/dropout.h"
 #include "kernels/ops/embedding.h"
+#include "kernels/ops/gather.h"
+#include "kernels/ops/group_norm.h"
 #include "kernels/ops/huber.h"
 #include "kernels/ops/kl_divergence.h"
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/log_softmax.h"
 #include "kernels/ops/mean_absolute_error.h"
-#include "kernels/ops/gru.h"
-#include "kernels/ops/lstm.h"
 #include "kernels/ops/mean_squared_error.h"
 #include "kernels/ops/multiply.h"
 #include "kernels/ops/pool2d.h"
 #include "kernels/ops/position.h"
+#include "kernels/ops/reduce.h"
 #include "kernels/ops/rms_norm.h"
 #include "kernels/ops/softmax.h"
+#include "kernels/ops/transpose.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -99,10 +103,6 @@ KernelResult makeEmbeddingBackward(const Embedding& embedding, int threads);
 KernelResult makeAttention(const Attention& attention, int threads);
 KernelResult makeAttentionBackward(const Attention& attention, int threads);
 KernelResult makeCachedAttention(const Attention& attention, int threads);
-KernelResult makeLstm(const Lstm& lstm, int threads);
-KernelResult makeLstmBackward(const Lstm& lstm, int threads);
-KernelResult makeGru(const Gru& gru, int threads);
-KernelResult makeGruBackward(const Gru& gru, int threads);
 KernelResult makePosition(const Position& position, int threads);
 KernelResult makePositionBackward(const Position& position, int threads);
 KernelResult makeMeanSquaredError(const MeanSquaredError& loss, int threads);
@@ -117,5 +117,19 @@ KernelResult makeRmsNormBackward(const RmsNorm& norm, int threads);
 KernelResult makeLogSoftmax(const LogSoftmax& softmax, int threads);
 KernelResult makeLogSoftmaxBackward(const LogSoftmax& softmax, int threads);
 KernelResult makeMultiply(const Multiply& product, int threads);
+KernelResult makeGroupNorm(const GroupNorm& norm, int threads);
+KernelResult makeGroupNormBackward(const GroupNorm& norm, int threads);
+KernelResult makeAdaptiveMaxPool2d(const AdaptivePool2d& pool, int threads);
+KernelResult makeAdaptiveMaxPool2dBackward(const AdaptivePool2d& pool, int threads);
+KernelResult makeAdaptiveAveragePool2d(const AdaptivePool2d& pool, int threads);
+KernelResult makeAdaptiveAveragePool2dBackward(const AdaptivePool2d& pool, int threads);
+/// Joins; its backward cuts.
+KernelResult makeConcatenate(const Concatenate& join, int threads);
+KernelResult makeConcatenateBackward(const Concatenate& join, int threads);
+KernelResult makeTranspose(const Transpose& transpose, int threads);
+KernelResult makeReduce(const Reduce& reduce, int threads);
+KernelResult makeReduceBackward(const Reduce& reduce, int threads);
+KernelResult makeGather(const Gather& gather, int threads);
+KernelResult makeGatherBackward(const Gather& gather, int threads);
 
 } // namespace millrace::kernels::cpu

@@ -3,29 +3,33 @@
 #pragma once
 
 #include "kernels/ops/activation.h"
+#include "kernels/ops/adaptive_pool2d.h"
 #include "kernels/ops/add.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/batch_norm.h"
 #include "kernels/ops/binary_cross_entropy.h"
+#include "kernels/ops/concatenate.h"
 #include "kernels/ops/conv2d.h"
 #include "kernels/ops/cross_entropy.h"
 #include "kernels/ops/dense.h"
 #include "kernels/ops/dropout.h"
+#include "kernels/ops/gather.h"
+#include "kernels/ops/group_norm.h"
 #include "kernels/ops/huber.h"
 #include "kernels/ops/kl_divergence.h"
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/log_softmax.h"
 #include "kernels/ops/mean_absolute_error.h"
-#include "kernels/ops/gru.h"
-#include "kernels/ops/lstm.h"
 #include "kernels/ops/mean_squared_error.h"
 #include "kernels/ops/multiply.h"
 #include "kernels/ops/optimizer.h"
 #include "kernels/ops/embedding.h"
 #include "kernels/ops/pool2d.h"
 #include "kernels/ops/position.h"
+#include "kernels/ops/reduce.h"
 #include "kernels/ops/rms_norm.h"
 #include "kernels/ops/softmax.h"
+#include "kernels/ops/transpose.h"
 
 #include <span>
 #include <vector>
@@ -61,10 +65,6 @@ void embeddingBackward(const Embedding& embedding, Inputs inputs, Outputs output
 void attention(const Attention& attention, Inputs inputs, Outputs outputs);
 void attentionBackward(const Attention& attention, Inputs inputs, Outputs outputs);
 void cachedAttention(const Attention& attention, Inputs inputs, Outputs outputs);
-void lstm(const Lstm& lstm, Inputs inputs, Outputs outputs);
-void lstmBackward(const Lstm& lstm, Inputs inputs, Outputs outputs);
-void gru(const Gru& gru, Inputs inputs, Outputs outputs);
-void gruBackward(const Gru& gru, Inputs inputs, Outputs outputs);
 void position(const Position& position, Inputs inputs, Outputs outputs);
 void positionBackward(const Position& position, Inputs inputs, Outputs outputs);
 void meanSquaredError(const MeanSquaredError& loss, Inputs inputs, Outputs outputs);
@@ -79,6 +79,19 @@ void rmsNormBackward(const RmsNorm& norm, Inputs inputs, Outputs outputs);
 void logSoftmax(const LogSoftmax& softmax, Inputs inputs, Outputs outputs);
 void logSoftmaxBackward(const LogSoftmax& softmax, Inputs inputs, Outputs outputs);
 void multiply(const Multiply& product, Inputs inputs, Outputs outputs);
+void groupNorm(const GroupNorm& norm, Inputs inputs, Outputs outputs);
+void groupNormBackward(const GroupNorm& norm, Inputs inputs, Outputs outputs);
+void adaptiveMaxPool2d(const AdaptivePool2d& pool, Inputs inputs, Outputs outputs);
+void adaptiveMaxPool2dBackward(const AdaptivePool2d& pool, Inputs inputs, Outputs outputs);
+void adaptiveAveragePool2d(const AdaptivePool2d& pool, Inputs inputs, Outputs outputs);
+void adaptiveAveragePool2dBackward(const AdaptivePool2d& pool, Inputs inputs, Outputs outputs);
+void concatenate(const Concatenate& join, Inputs inputs, Outputs outputs);
+void concatenateBackward(const Concatenate& join, Inputs inputs, Outputs outputs);
+void transpose(const Transpose& transpose, Inputs inputs, Outputs outputs);
+void reduce(const Reduce& reduce, Inputs inputs, Outputs outputs);
+void reduceBackward(const Reduce& reduce, Inputs inputs, Outputs outputs);
+void gather(const Gather& gather, Inputs inputs, Outputs outputs);
+void gatherBackward(const Gather& gather, Inputs inputs, Outputs outputs);
 // The optimisers: weights, gradients, states -> weights, states; one tensor, to which weight decay applies.
 void update(const Sgd& options, Inputs inputs, Outputs outputs);
 void update(const Adam& options, Inputs inputs, Outputs outputs);

@@ -8,9 +8,9 @@
 namespace millrace::test {
 
 std::span<const OperationRow> sequenceOperations();
-std::span<const OperationRow> recurrentOperations();
 std::span<const OperationRow> lossOperations();
 std::span<const OperationRow> normalizationOperations();
+std::span<const OperationRow> arrangementOperations();
 std::span<const OperationRow> optimizerOperations();
 
 } // namespace millrace::test

@@ -47,6 +47,27 @@ Problem rmsNorm(Case& line)
                      .outputsOptional = true}};
 }
 
+Problem groupNorm(Case& line)
+{
+    const GroupNorm n{line.integer("B"), line.integer("P"), line.integer("C"), line.integer("G"),
+                      line.number("epsilon", 1e-5)};
+    const std::int64_t C = n.channels, groups = n.batch * n.groups;
+    const Operand x{"x", n.batch * n.positions * C}, scale{"scale", C, Operand::Content::Positive};
+    return {{.inputs = {x, scale, {"bias", C}},
+             .outputs = {{"y", x.elements}, {"mean", groups}, {"rstd", groups}},
+             .makeKernel = [n](int threads) { return cpu::makeGroupNorm(n, threads); },
+             .reference = [n](Inputs in, Outputs out) { reference::groupNorm(n, in, out); },
+             .flops = 8 * static_cast<double>(x.elements),
+             .aliases = {{0, 0}}},
+            Function{.inputs = {x, scale, {"mean", groups}, {"rstd", groups}, {"dy", x.elements}},
+                     .outputs = {{"dx", x.elements}, {"dscale", C}, {"dbias", C}},
+                     .makeKernel = [n](int threads) { return cpu::makeGroupNormBackward(n, threads); },
+                     .reference = [n](Inputs in, Outputs out) { reference::groupNormBackward(n, in, out); },
+                     .flops = 12 * static_cast<double>(x.elements),
+                     .aliases = {{0, 4}},
+                     .outputsOptional = true}};
+}
+
 Problem logSoftmax(Case& line)
 {
     const LogSoftmax s{line.integer("R"), line.integer("C")};
@@ -68,6 +89,7 @@ Problem logSoftmax(Case& line)
 constexpr OperationRow kOperations[] = {
     {"layer_norm", layerNorm},
     {"rms_norm", rmsNorm},
+    {"group_norm", groupNorm},
     {"log_softmax", logSoftmax},
 };
 

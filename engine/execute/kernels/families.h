@@ -17,8 +17,8 @@ using graph::Site;
 using kernels::cpu::KernelResult;
 namespace cpu = kernels::cpu;
 
-/// An operand of a kernel: an input or output of the operation by index, or none. One that the operation lacks
-/// (an optional bias), or that only training computes, is none as well.
+/// An operand of a kernel: an input or output of the operation by index, or none; or all of them, as many as there are.
+/// One that the operation lacks (an optional bias), or that only training computes, is none as well.
 struct Operand
 {
     enum class Source
@@ -26,7 +26,9 @@ struct Operand
         None,
         Input,
         Output,
-        TrainingOutput
+        TrainingOutput,
+        EveryInput,
+        EveryOutput
     } source = Source::None;
     std::size_t index = 0;
 };
@@ -43,6 +45,8 @@ constexpr Operand trainingOut(std::size_t index)
     return {Operand::Source::TrainingOutput, index};
 }
 constexpr Operand none{};
+constexpr Operand everyInput{Operand::Source::EveryInput, 0};
+constexpr Operand everyOutput{Operand::Source::EveryOutput, 0};
 
 /// Which kernel executes a kind, and its operands in the order of the contract in kernels/ops/.
 struct Row
@@ -59,8 +63,9 @@ std::span<const Row> normalization();
 std::span<const Row> elementwise();
 std::span<const Row> reshaping();
 std::span<const Row> losses();
+std::span<const Row> arrangement();
+std::span<const Row> reduction();
 std::span<const Row> sequence();
-std::span<const Row> recurrent();
 
 /// The values of the first input as they are, for operations that only change the shape; nothing to do where the plan
 /// made it a view.

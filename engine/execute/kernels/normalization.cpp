@@ -13,6 +13,14 @@ kernels::BatchNorm batchNormOf(const Site& site, Mode mode)
             mode == Mode::Training};
 }
 
+kernels::GroupNorm groupNormOf(const Site& site)
+{
+    const Shape& x = site.input(0).shape;
+    const std::int64_t channels = x[x.rank() - 1];
+    return {x[0], x.elements() / (x[0] * channels), channels, site->integer("groups", 1),
+            site->number("epsilon", 1e-5)};
+}
+
 /// Rows over the last axis: a struct of their number and size.
 template <class Rows> Rows rowsOf(const Site& site)
 {
@@ -41,6 +49,14 @@ std::span<const Row> normalization()
          [](const Site& s, Mode mode, int threads) {
              return cpu::makeBatchNormBackward(batchNormOf(s, mode), threads);
          },
+         {in(0), in(1), in(2), in(3), in(4)},
+         {out(0), out(1), out(2)}},
+        {"group_norm",
+         [](const Site& s, Mode, int threads) { return cpu::makeGroupNorm(groupNormOf(s), threads); },
+         {in(0), in(1), in(2)},
+         {out(0), trainingOut(1), trainingOut(2)}},
+        {"group_norm_backward",
+         [](const Site& s, Mode, int threads) { return cpu::makeGroupNormBackward(groupNormOf(s), threads); },
          {in(0), in(1), in(2), in(3), in(4)},
          {out(0), out(1), out(2)}},
         {"softmax",

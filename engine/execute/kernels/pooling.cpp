@@ -16,6 +16,12 @@ kernels::Pool2d poolOf(const Site& site, const Shape& x)
     return pool;
 }
 
+kernels::AdaptivePool2d adaptivePoolOf(const Site& site, const Shape& x)
+{
+    const auto [rows, columns] = graph::adaptivePoolSize(site.operation());
+    return {x[0], x[1], x[2], x[3], rows, columns};
+}
+
 } // namespace
 
 std::span<const Row> pooling()
@@ -38,6 +44,30 @@ std::span<const Row> pooling()
         {"average_pool2d_backward",
          [](const Site& s, Mode, int threads) {
              return cpu::makeAveragePool2dBackward(poolOf(s, s.output(0).shape), threads);
+         },
+         {in(0)},
+         {out(0)}},
+        {"adaptive_max_pool2d",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeAdaptiveMaxPool2d(adaptivePoolOf(s, s.input(0).shape), threads);
+         },
+         {in(0)},
+         {out(0)}},
+        {"adaptive_max_pool2d_backward",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeAdaptiveMaxPool2dBackward(adaptivePoolOf(s, s.input(0).shape), threads);
+         },
+         {in(0), in(1)},
+         {out(0)}},
+        {"adaptive_average_pool2d",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeAdaptiveAveragePool2d(adaptivePoolOf(s, s.input(0).shape), threads);
+         },
+         {in(0)},
+         {out(0)}},
+        {"adaptive_average_pool2d_backward",
+         [](const Site& s, Mode, int threads) {
+             return cpu::makeAdaptiveAveragePool2dBackward(adaptivePoolOf(s, s.output(0).shape), threads);
          },
          {in(0)},
          {out(0)}},

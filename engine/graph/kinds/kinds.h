@@ -14,8 +14,9 @@ std::span<const OperationKind> normalization();
 std::span<const OperationKind> elementwise();
 std::span<const OperationKind> reshaping();
 std::span<const OperationKind> losses();
+std::span<const OperationKind> arrangement();
+std::span<const OperationKind> reduction();
 std::span<const OperationKind> sequence();
-std::span<const OperationKind> recurrent();
 
 /// As many operations per element of the first output.
 template <int count> double perElement(const Site& site)

@@ -87,6 +87,22 @@ Result<std::vector<OutputType>> rmsNormBackwardShape(const Site& site)
     return std::vector<OutputType>{{"dx", site.input(0).shape}, {"dscale", site.input(1).shape}};
 }
 
+Result<std::vector<OutputType>> groupNormShape(const Site& site)
+{
+    MR_CHECK(checkRows(site, "channels"));
+    MR_CHECK(checkEpsilon(site, 1e-5));
+    const Shape& x = site.input(0).shape;
+    const std::int64_t channels = x[x.rank() - 1], groups = site->integer("groups", 1);
+    MR_CHECK(checkVector(site, 2, "bias", channels));
+    if (groups < 1 || channels % groups != 0)
+        return site
+            .refuse(str("Layer ", site->layer, " has ", groups, " groups, which do not divide its ", channels,
+                        " channels."))
+            .atNode(site->layer, "groups");
+    const Shape perGroup{x[0], groups};
+    return std::vector<OutputType>{{"out", x}, {"mean", perGroup}, {"rstd", perGroup}};
+}
+
 Result<std::vector<OutputType>> batchNormShape(const Site& site)
 {
     const Shape& x = site.input(0).shape;
@@ -107,10 +123,11 @@ Result<std::vector<OutputType>> batchNormShape(const Site& site)
     return std::vector<OutputType>{{"out", x}, {"mean", Shape{channels}}, {"rstd", Shape{channels}}};
 }
 
-Status batchNormGradient(Differentiation& d)
+/// Of batch and group normalisation.
+Status channelNormGradient(Differentiation& d)
 {
     const Operation operation = d.operation();
-    MR_TRY(const auto gradients, d.add("batch_norm_backward",
+    MR_TRY(const auto gradients, d.add(operation.kind + "_backward",
                                        {operation.inputs[0], operation.inputs[1], operation.outputs[1],
                                         operation.outputs[2], d.outputGradient()},
                                        operation.attributes));
@@ -118,7 +135,7 @@ Status batchNormGradient(Differentiation& d)
     return {};
 }
 
-Result<std::vector<OutputType>> batchNormBackwardShape(const Site& site)
+Result<std::vector<OutputType>> channelNormBackwardShape(const Site& site)
 {
     return std::vector<OutputType>{
         {"dx", site.input(0).shape}, {"dscale", site.input(1).shape}, {"dbias", site.input(1).shape}};
@@ -151,11 +168,24 @@ std::span<const OperationKind> normalization()
          .attributes = {"momentum", "epsilon"},
          .shape = batchNormShape,
          .flops = perElement<8>,
-         .gradient = batchNormGradient},
+         .gradient = channelNormGradient},
         {.name = "batch_norm_backward",
          .inputs = {{"x"}, {"scale"}, {"mean"}, {"rstd"}, {"dy"}},
          .attributes = {"momentum", "epsilon"},
-         .shape = batchNormBackwardShape,
+         .shape = channelNormBackwardShape,
+         .flops = perElement<12>,
+         .overwrites = {4}},
+        {.name = "group_norm",
+         .inputs = {{"x"}, {"scale"}, {"bias"}},
+         .attributes = {"groups", "epsilon"},
+         .shape = groupNormShape,
+         .flops = perElement<8>,
+         .gradient = channelNormGradient,
+         .overwrites = {0}},
+        {.name = "group_norm_backward",
+         .inputs = {{"x"}, {"scale"}, {"mean"}, {"rstd"}, {"dy"}},
+         .attributes = {"groups", "epsilon"},
+         .shape = channelNormBackwardShape,
          .flops = perElement<12>,
          .overwrites = {4}},
         {.name = "softmax",

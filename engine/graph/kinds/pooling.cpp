@@ -1,4 +1,4 @@
-// Max and average pooling over windows of an image.
+// Max and average pooling over windows of an image, or to a given size.
 #include "engine/graph/kinds/kinds.h"
 
 namespace millrace::graph::kinds {
@@ -51,13 +51,15 @@ Status maxPoolGradient(Differentiation& d)
     return {};
 }
 
+/// Of both average pooling kinds, whose backward kinds know x by its height and width.
 Status averagePoolGradient(Differentiation& d)
 {
+    const std::string kind = d.operation().kind + "_backward";
     auto attributes = d.operation().attributes;
     const Shape& x = d.graph().tensor(d.operation().inputs[0]).shape;
     attributes["height"] = x[1];
     attributes["width"] = x[2];
-    MR_TRY(const auto gradients, d.add("average_pool2d_backward", {d.outputGradient()}, std::move(attributes)));
+    MR_TRY(const auto gradients, d.add(kind, {d.outputGradient()}, std::move(attributes)));
     d.give(0, gradients[0]);
     return {};
 }
@@ -66,6 +68,29 @@ Result<std::vector<OutputType>> averagePoolBackwardShape(const Site& site)
 {
     const Shape& y = site.input(0).shape;
     return std::vector<OutputType>{{"dx", Shape{y[0], site->integer("height"), site->integer("width"), y[3]}}};
+}
+
+Result<std::vector<OutputType>> adaptivePoolShape(const Site& site)
+{
+    MR_CHECK(checkImage(site));
+    MR_CHECK(checkPositive(site, "size"));
+    const auto [rows, columns] = adaptivePoolSize(site.operation());
+    const Shape& x = site.input(0).shape;
+    return std::vector<OutputType>{{"out", Shape{x[0], rows, columns, x[3]}}};
+}
+
+double perImageElement(const Site& site)
+{
+    return static_cast<double>(site.input(0).shape.elements());
+}
+
+Status adaptiveMaxPoolGradient(Differentiation& d)
+{
+    const Operation operation = d.operation();
+    MR_TRY(const auto gradients,
+           d.add("adaptive_max_pool2d_backward", {operation.inputs[0], d.outputGradient()}, operation.attributes));
+    d.give(0, gradients[0]);
+    return {};
 }
 
 } // namespace
@@ -95,6 +120,28 @@ std::span<const OperationKind> pooling()
          .attributes = {"size", "stride", "padding", "height", "width"},
          .shape = averagePoolBackwardShape,
          .flops = averagePoolBackwardFlops},
+        {.name = "adaptive_max_pool2d",
+         .inputs = {{"x"}},
+         .attributes = {"size"},
+         .shape = adaptivePoolShape,
+         .flops = perImageElement,
+         .gradient = adaptiveMaxPoolGradient},
+        {.name = "adaptive_max_pool2d_backward",
+         .inputs = {{"x"}, {"dy"}},
+         .attributes = {"size"},
+         .shape = gradientLikeInput<0>,
+         .flops = perImageElement},
+        {.name = "adaptive_average_pool2d",
+         .inputs = {{"x"}},
+         .attributes = {"size"},
+         .shape = adaptivePoolShape,
+         .flops = perImageElement,
+         .gradient = averagePoolGradient},
+        {.name = "adaptive_average_pool2d_backward",
+         .inputs = {{"dy"}},
+         .attributes = {"size", "height", "width"},
+         .shape = averagePoolBackwardShape,
+         .flops = perElement<1>},
     };
     return kinds;
 }
