@@ -15,7 +15,8 @@ set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/c
 list(APPEND MILLRACE_CPU_KERNELS cpu/binary_cross_entropy.cpp cpu/huber.cpp cpu/kl_divergence.cpp cpu/layer_norm.cpp
     cpu/adaptive_pool2d.cpp cpu/channel_rows.cpp cpu/concatenate.cpp cpu/gather.cpp cpu/group_norm.cpp cpu/reduce.cpp
     cpu/transpose.cpp cpu/log_softmax.cpp cpu/mean_absolute_error.cpp cpu/multiply.cpp cpu/rms_norm.cpp)
-list(APPEND MILLRACE_CPU_KERNELS cpu/attention.cpp cpu/attention_backward.cpp cpu/product.cpp)
+list(APPEND MILLRACE_CPU_KERNELS cpu/attention.cpp cpu/attention_backward.cpp cpu/column_sums.cpp cpu/gru.cpp cpu/lstm.cpp
+    cpu/product.cpp cpu/recurrent.cpp)
 # small products, a file for each instruction set; which one runs is chosen when the program starts
 set(MILLRACE_BLOCK_PRODUCTS cpu/product_baseline.cpp)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
@@ -45,4 +46,5 @@ millrace_library(NAME kernels_reference SOURCES reference/activation.cpp referen
   reference/binary_cross_entropy.cpp reference/huber.cpp reference/kl_divergence.cpp reference/layer_norm.cpp
   reference/adaptive_pool2d.cpp reference/concatenate.cpp reference/gather.cpp reference/group_norm.cpp
   reference/reduce.cpp reference/transpose.cpp reference/log_softmax.cpp reference/mean_absolute_error.cpp reference/multiply.cpp reference/rms_norm.cpp reference/attention.cpp
+  reference/gru.cpp reference/lstm.cpp
   USES base)

@@ -14,7 +14,7 @@ std::vector<OperationKind> allKinds()
     std::vector<OperationKind> all;
     for (const auto& family : {kinds::linear(), kinds::convolution(), kinds::pooling(), kinds::normalization(),
                                kinds::elementwise(), kinds::reshaping(), kinds::losses(),
-                               kinds::sequence(), kinds::arrangement(), kinds::reduction()})
+                               kinds::sequence(), kinds::recurrent(), kinds::arrangement(), kinds::reduction()})
         all.insert(all.end(), family.begin(), family.end());
     return all;
 }

@@ -21,6 +21,8 @@
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/log_softmax.h"
 #include "kernels/ops/mean_absolute_error.h"
+#include "kernels/ops/gru.h"
+#include "kernels/ops/lstm.h"
 #include "kernels/ops/mean_squared_error.h"
 #include "kernels/ops/multiply.h"
 #include "kernels/ops/pool2d.h"
@@ -103,6 +105,10 @@ KernelResult makeEmbeddingBackward(const Embedding& embedding, int threads);
 KernelResult makeAttention(const Attention& attention, int threads);
 KernelResult makeAttentionBackward(const Attention& attention, int threads);
 KernelResult makeCachedAttention(const Attention& attention, int threads);
+KernelResult makeLstm(const Lstm& lstm, int threads);
+KernelResult makeLstmBackward(const Lstm& lstm, int threads);
+KernelResult makeGru(const Gru& gru, int threads);
+KernelResult makeGruBackward(const Gru& gru, int threads);
 KernelResult makePosition(const Position& position, int threads);
 KernelResult makePositionBackward(const Position& position, int threads);
 KernelResult makeMeanSquaredError(const MeanSquaredError& loss, int threads);

@@ -20,6 +20,8 @@
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/log_softmax.h"
 #include "kernels/ops/mean_absolute_error.h"
+#include "kernels/ops/gru.h"
+#include "kernels/ops/lstm.h"
 #include "kernels/ops/mean_squared_error.h"
 #include "kernels/ops/multiply.h"
 #include "kernels/ops/optimizer.h"
@@ -65,6 +67,10 @@ void embeddingBackward(const Embedding& embedding, Inputs inputs, Outputs output
 void attention(const Attention& attention, Inputs inputs, Outputs outputs);
 void attentionBackward(const Attention& attention, Inputs inputs, Outputs outputs);
 void cachedAttention(const Attention& attention, Inputs inputs, Outputs outputs);
+void lstm(const Lstm& lstm, Inputs inputs, Outputs outputs);
+void lstmBackward(const Lstm& lstm, Inputs inputs, Outputs outputs);
+void gru(const Gru& gru, Inputs inputs, Outputs outputs);
+void gruBackward(const Gru& gru, Inputs inputs, Outputs outputs);
 void position(const Position& position, Inputs inputs, Outputs outputs);
 void positionBackward(const Position& position, Inputs inputs, Outputs outputs);
 void meanSquaredError(const MeanSquaredError& loss, Inputs inputs, Outputs outputs);

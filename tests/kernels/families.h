@@ -8,6 +8,7 @@
 namespace millrace::test {
 
 std::span<const OperationRow> sequenceOperations();
+std::span<const OperationRow> recurrentOperations();
 std::span<const OperationRow> lossOperations();
 std::span<const OperationRow> normalizationOperations();
 std::span<const OperationRow> arrangementOperations();

@@ -270,7 +270,7 @@ constexpr OperationRow kOperations[] = {
 
 const OperationRow* findOperation(std::string_view name)
 {
-    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations), lossOperations(), normalizationOperations(), arrangementOperations(), sequenceOperations(), optimizerOperations()})
+    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations), lossOperations(), normalizationOperations(), arrangementOperations(), sequenceOperations(), recurrentOperations(), optimizerOperations()})
         for (const OperationRow& row : family)
             if (row.name == name) return &row;
     return nullptr;

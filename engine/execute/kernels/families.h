@@ -66,6 +66,7 @@ std::span<const Row> losses();
 std::span<const Row> arrangement();
 std::span<const Row> reduction();
 std::span<const Row> sequence();
+std::span<const Row> recurrent();
 
 /// The values of the first input as they are, for operations that only change the shape; nothing to do where the plan
 /// made it a view.

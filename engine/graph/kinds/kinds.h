@@ -17,6 +17,7 @@ std::span<const OperationKind> losses();
 std::span<const OperationKind> arrangement();
 std::span<const OperationKind> reduction();
 std::span<const OperationKind> sequence();
+std::span<const OperationKind> recurrent();
 
 /// As many operations per element of the first output.
 template <int count> double perElement(const Site& site)
