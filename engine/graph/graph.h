@@ -89,6 +89,8 @@ public:
     const Tensor& tensor(TensorId id) const { return m_tensors[id]; }
     Tensor& tensor(TensorId id) { return m_tensors[id]; }
     const std::vector<Operation>& operations() const { return m_operations; }
+    /// To change attributes that change no shape.
+    Operation& operation(std::size_t index) { return m_operations[index]; }
     /// Named tensors that the outside writes or reads: "features", "labels", "output", "loss", …
     std::map<std::string, TensorId>& ports() { return m_ports; }
     const std::map<std::string, TensorId>& ports() const { return m_ports; }

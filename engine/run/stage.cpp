@@ -6,6 +6,7 @@
 #include "engine/pipeline/model_builder.h"
 #include "engine/run/stage_results.h"
 #include "engine/train/evaluator.h"
+#include "engine/train/language.h"
 #include "engine/train/supervised.h"
 #include "kernels/base/text.h"
 #include "kernels/base/units.h"
@@ -96,8 +97,8 @@ public:
     explicit Watching(StageEvents& events) : m_events(events) {}
     void metric(std::string_view name, std::int64_t step, double value) override
     {
-        if (name == "validation.accuracy" || name == "validation.rmse" || (m_name.empty() && name == "train.loss") ||
-            name == m_name) {
+        if (name == "validation.accuracy" || name == "validation.rmse" || name == "validation.perplexity" ||
+            (m_name.empty() && name == "train.loss") || name == m_name) {
             m_name = name;
             m_value = value;
         }
@@ -153,8 +154,30 @@ Result<StageResult> trainModel(StageContext& context)
            pipeline::expandModel(*model->design, context.catalogue, rows.train->schema));
     MR_TRY(auto checkpoints, formats::CheckpointStore::open(joinPath(context.folder.checkpoints(), context.node.id)));
     Watching watching(context.events);
-    const train::SupervisedInput input{*rows.train, rows.held.get(), layers, context.catalogue};
+    const train::SupervisedInput input{rows.train, rows.held, layers, context.catalogue};
     MR_TRY(formats::Model trained, train::trainSupervised(settings, input, watching, checkpoints, context.stop));
+    StageResult result;
+    result.summary = watching.summary();
+    result.outputs["model"].model = std::make_shared<const formats::Model>(std::move(trained));
+    result.outputs["metrics"] = {};
+    return result;
+}
+
+Result<StageResult> trainLanguage(StageContext& context)
+{
+    MR_TRY(const Value* tokens, context.input("tokens"));
+    MR_TRY(const Value* model, context.input("model"));
+    if (!model->design)
+        return makeError(Code::Unsupported, "This model is trained already.")
+            .atNode(context.node.id)
+            .advise("Link a model node, such as GPT, to it.");
+    MR_TRY(const auto settings, train::languageSettings(context.node, context.spec, context.threads));
+    const pipeline::RowsSchema windows = train::windowSchema(*tokens->tokens, settings.context);
+    MR_TRY(const pipeline::Document layers, pipeline::expandModel(*model->design, context.catalogue, windows));
+    MR_TRY(auto checkpoints, formats::CheckpointStore::open(joinPath(context.folder.checkpoints(), context.node.id)));
+    Watching watching(context.events);
+    const train::LanguageInput input{tokens->tokens, layers, context.catalogue};
+    MR_TRY(formats::Model trained, train::trainLanguage(settings, input, watching, checkpoints, context.stop));
     StageResult result;
     result.summary = watching.summary();
     result.outputs["model"].model = std::make_shared<const formats::Model>(std::move(trained));
@@ -256,9 +279,11 @@ constexpr auto kStages = std::to_array<Row>({
     {"model.lstm", designModel},
     {"model.gpt", designModel},
     {"train.supervised", trainModel},
+    {"train.language", trainLanguage},
     {"evaluate.model", evaluateModel},
     {"model.register", registerModel},
     {"data.text", loadTokens},
+    {"data.image_folder", loadData},
 });
 
 } // namespace

@@ -13,22 +13,48 @@ using pipeline::TargetKind;
 
 namespace {
 
-constexpr std::int64_t kBatch = 256;
+constexpr std::int64_t kBatch = 256, kRowsAtOnce = 64 * kBatch;
 
 // −log softmax(logits)[label], in double
-double crossEntropy(std::span<const float> logits, std::int32_t label)
+double crossEntropy(std::span<const float> logits, std::size_t label)
 {
     const double largest = *std::max_element(logits.begin(), logits.end());
     double sum = 0;
     for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
-    return largest + std::log(sum) - static_cast<double>(logits[static_cast<std::size_t>(label)]);
+    return largest + std::log(sum) - static_cast<double>(logits[label]);
+}
+
+// The loss of one output, as its contract in kernels/ops has it.
+double elementLoss(compile::Loss loss, double output, double target)
+{
+    const double error = std::abs(output - target);
+    switch (loss) {
+    case compile::Loss::BinaryCrossEntropy: // of the logit
+        return std::max(output, 0.0) - output * target + std::log1p(std::exp(-std::abs(output)));
+    case compile::Loss::MeanAbsoluteError:
+        return error;
+    case compile::Loss::Huber:
+        return error <= 1 ? 0.5 * error * error : error - 0.5;
+    default:
+        return error * error;
+    }
+}
+
+// The loss of a row of classes: cross-entropy, or the mean of the losses of its outputs against 1 for the label.
+double rowLoss(compile::Loss loss, std::span<const float> outputs, std::size_t label)
+{
+    if (loss == compile::Loss::CrossEntropy) return crossEntropy(outputs, label);
+    double sum = 0;
+    for (std::size_t c = 0; c < outputs.size(); ++c)
+        sum += elementLoss(loss, static_cast<double>(outputs[c]), c == label ? 1 : 0);
+    return sum / static_cast<double>(outputs.size());
 }
 
 } // namespace
 
 Result<Evaluator> Evaluator::create(const pipeline::Document& layers, const pipeline::Catalogue& catalogue,
                                     const pipeline::RowsSchema& schema, std::shared_ptr<execute::Weights> weights,
-                                    TargetScale scale, int threads)
+                                    TargetScale scale, compile::Loss loss, int threads)
 {
     Evaluator evaluator;
     evaluator.m_layers = layers;
@@ -36,6 +62,7 @@ Result<Evaluator> Evaluator::create(const pipeline::Document& layers, const pipe
     evaluator.m_schema = schema;
     evaluator.m_weights = std::move(weights);
     evaluator.m_scale = scale;
+    evaluator.m_loss = loss;
     evaluator.m_threads = threads;
     return evaluator;
 }
@@ -47,7 +74,9 @@ Result<Evaluator> Evaluator::create(const formats::Model& model, const pipeline:
     MR_TRY(const compile::Program program, compile::plan(std::move(graph), compile::Mode::Inference));
     MR_TRY(auto weights, execute::Weights::create(program, 0));
     MR_CHECK(loadTensors(model, *weights));
-    return create(layers, catalogue, model.schema, std::move(weights), {model.targetOffset, model.targetFactor},
+    const auto loss =
+        model.schema.target == TargetKind::Number ? compile::Loss::MeanSquaredError : compile::Loss::CrossEntropy;
+    return create(layers, catalogue, model.schema, std::move(weights), {model.targetOffset, model.targetFactor}, loss,
                   threads);
 }
 
@@ -85,45 +114,68 @@ Result<std::vector<float>> Evaluator::outputs(std::span<const float> features, s
 
 namespace {
 
-void evaluateClasses(const data::Dataset& dataset, std::span<const float> logits, Evaluation& result)
+/// Adds up what is known of the rows so far, block by block in their order.
+class Tally
 {
-    const std::size_t classes = logits.size() / static_cast<std::size_t>(result.rows);
-    result.confusion.assign(classes, std::vector<std::int64_t>(classes));
-    std::int64_t correct = 0;
-    for (std::size_t row = 0; row < static_cast<std::size_t>(result.rows); ++row) {
-        const auto line = logits.subspan(row * classes, classes);
-        const std::int32_t label = dataset.labels[row];
-        const auto predicted = std::max_element(line.begin(), line.end()) - line.begin();
-        result.loss += crossEntropy(line, label);
-        result.confusion[static_cast<std::size_t>(label)][static_cast<std::size_t>(predicted)] += 1;
-        correct += predicted == label ? 1 : 0;
+public:
+    Tally(std::size_t classes, compile::Loss loss, const TargetScale& scale) : m_loss(loss), m_scale(scale)
+    {
+        m_sums.confusion.assign(classes, std::vector<std::int64_t>(classes));
     }
-    result.loss /= static_cast<double>(result.rows);
-    result.accuracy = static_cast<double>(correct) / static_cast<double>(result.rows);
-}
 
-void evaluateNumbers(const data::Dataset& dataset, std::span<const float> predictions, double factor,
-                     Evaluation& result)
-{
-    const auto rows = static_cast<double>(result.rows);
-    double mean = 0, squares = 0, absolute = 0, spread = 0;
-    for (const float target : dataset.targets) mean += static_cast<double>(target) / rows;
-    for (std::size_t row = 0; row < predictions.size(); ++row) {
-        const double target = static_cast<double>(dataset.targets[row]);
-        const double difference = static_cast<double>(predictions[row]) - target;
-        squares += difference * difference;
-        absolute += std::abs(difference);
-        spread += (target - mean) * (target - mean);
+    void addClasses(std::span<const std::int32_t> labels, std::span<const float> logits)
+    {
+        const std::size_t classes = logits.size() / labels.size();
+        for (std::size_t row = 0; row < labels.size(); ++row) {
+            const auto line = logits.subspan(row * classes, classes);
+            const auto label = static_cast<std::size_t>(labels[row]);
+            const auto predicted = static_cast<std::size_t>(std::max_element(line.begin(), line.end()) - line.begin());
+            m_sums.loss += rowLoss(m_loss, line, label);
+            m_sums.confusion[label][predicted] += 1;
+            m_sums.accuracy += predicted == label ? 1 : 0;
+        }
+        m_sums.rows += static_cast<std::int64_t>(labels.size());
     }
-    result.loss = squares / rows / (factor * factor);
-    result.rmse = std::sqrt(squares / rows);
-    result.mae = absolute / rows;
-    result.r2 = spread > 0 ? 1 - squares / spread : 0;
-}
+
+    void addNumbers(std::span<const float> targets, std::span<const float> predictions)
+    {
+        for (std::size_t row = 0; row < targets.size(); ++row) {
+            const double target = static_cast<double>(targets[row]);
+            const double difference = static_cast<double>(predictions[row]) - target;
+            m_sums.rows += 1;
+            m_sums.loss += elementLoss(m_loss, difference / m_scale.factor, 0);
+            m_squares += difference * difference;
+            m_sums.mae += std::abs(difference);
+            const double before = target - m_mean; // Welford's mean and spread of the targets
+            m_mean += before / static_cast<double>(m_sums.rows);
+            m_spread += before * (target - m_mean);
+        }
+    }
+
+    Evaluation result(bool numbers) const
+    {
+        Evaluation result = m_sums;
+        const auto rows = static_cast<double>(result.rows);
+        result.loss /= rows;
+        result.accuracy /= rows;
+        result.mae /= rows;
+        if (!numbers) return result;
+        result.confusion.clear();
+        result.rmse = std::sqrt(m_squares / rows);
+        result.r2 = m_spread > 0 ? 1 - m_squares / m_spread : 0;
+        return result;
+    }
+
+private:
+    compile::Loss m_loss;
+    TargetScale m_scale;
+    Evaluation m_sums; ///< sums where the result has means
+    double m_squares = 0, m_mean = 0, m_spread = 0;
+};
 
 } // namespace
 
-Result<Evaluation> Evaluator::run(const data::Dataset& dataset)
+Status Evaluator::checkRows(const data::Dataset& dataset) const
 {
     if (dataset.schema.features != m_schema.features || dataset.schema.classes != m_schema.classes ||
         dataset.schema.target != m_schema.target)
@@ -132,19 +184,35 @@ Result<Evaluation> Evaluator::run(const data::Dataset& dataset)
                              m_schema.classes.size(), " classes, but these rows are ",
                              dataset.schema.features.toString(), " with ", dataset.schema.classes.size(), " classes."))
             .advise("Evaluate it on rows of the same columns and classes.");
-    Evaluation result;
-    result.rows = dataset.rows();
-    if (result.rows == 0) return makeError(Code::InvalidArgument, "There are no rows to evaluate the model on.");
-    MR_TRY(const std::vector<float> all, outputs(dataset.features, result.rows));
-    for (const float value : all)
-        if (!std::isfinite(value))
-            return makeError(Code::Diverged, "The model's output is not a finite number.")
-                .advise("Train it again with a lower learning rate.");
-    if (m_schema.target == TargetKind::Classes)
-        evaluateClasses(dataset, all, result);
-    else
-        evaluateNumbers(dataset, all, m_scale.factor, result);
-    return result;
+    if (dataset.rows() == 0) return makeError(Code::InvalidArgument, "There are no rows to evaluate the model on.");
+    return {};
+}
+
+Result<Evaluation> Evaluator::run(const data::Dataset& dataset, std::stop_token stop)
+{
+    MR_CHECK(checkRows(dataset));
+    const bool numbers = m_schema.target == TargetKind::Number;
+    const auto width = static_cast<std::size_t>(m_schema.features.elements());
+    Tally tally(m_schema.classes.size(), m_loss, m_scale);
+    const auto measure = [&](const data::Batch& block) -> Status {
+        for (std::int64_t first = 0; first < block.rows; first += kRowsAtOnce) {
+            const auto from = static_cast<std::size_t>(first);
+            const auto rows = static_cast<std::size_t>(std::min(kRowsAtOnce, block.rows - first));
+            MR_TRY(const std::vector<float> all,
+                   outputs(block.features.subspan(from * width, rows * width), static_cast<std::int64_t>(rows)));
+            for (const float value : all)
+                if (!std::isfinite(value))
+                    return makeError(Code::Diverged, "The model's output is not a finite number.")
+                        .advise("Train it again with a lower learning rate.");
+            if (numbers)
+                tally.addNumbers(block.targets.subspan(from, rows), all);
+            else
+                tally.addClasses(block.labels.subspan(from, rows), all);
+        }
+        return {};
+    };
+    MR_CHECK(data::forEachBlock(dataset, std::move(stop), measure));
+    return tally.result(numbers);
 }
 
 std::vector<ClassFigures> classFigures(const Evaluation& evaluation)

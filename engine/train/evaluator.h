@@ -1,6 +1,7 @@
 // Runs a model over rows without training it, and counts what it gets right.
 #pragma once
 
+#include "engine/compile/program.h"
 #include "engine/data/dataset.h"
 #include "engine/execute/executor.h"
 #include "engine/formats/model_file.h"
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,7 +26,7 @@ struct TargetScale
 struct Evaluation
 {
     std::int64_t rows = 0;
-    double loss = 0; ///< mean cross-entropy (nats), or mean squared error in units of the scaled target
+    double loss = 0; ///< mean over rows: cross-entropy in nats, or an error in units of the scaled target
     // classes
     double accuracy = 0;
     std::vector<std::vector<std::int64_t>> confusion; ///< [true][predicted]
@@ -35,27 +37,30 @@ struct Evaluation
 class Evaluator
 {
 public:
-    /// `weights` may be shared with a trainer: each call sees their present values.
+    /// `weights` may be shared with a trainer: each call sees their present values. `loss` is what is measured.
     static Result<Evaluator> create(const pipeline::Document& layers, const pipeline::Catalogue& catalogue,
                                     const pipeline::RowsSchema& schema, std::shared_ptr<execute::Weights> weights,
-                                    TargetScale scale, int threads);
-    /// With weights of its own, from a model file.
+                                    TargetScale scale, compile::Loss loss, int threads);
+    /// With weights of its own, from a model file; measures cross-entropy or the mean squared error.
     static Result<Evaluator> create(const formats::Model& model, const pipeline::Catalogue& catalogue, int threads);
 
-    /// The rows' features must be preprocessed as the model was trained. Errors: InvalidArgument for another schema.
-    Result<Evaluation> run(const data::Dataset& dataset);
+    /// The rows' features must be preprocessed as the model was trained. Errors: InvalidArgument for another schema,
+    /// Diverged, those of reading.
+    Result<Evaluation> run(const data::Dataset& dataset, std::stop_token stop = {});
     /// The model's outputs for preprocessed rows: rows × outputs, logits or numbers in the target's unit.
     Result<std::vector<float>> outputs(std::span<const float> features, std::int64_t rows);
 
 private:
     Evaluator() = default;
     Result<execute::Executor*> executorFor(std::int64_t batch);
+    Status checkRows(const data::Dataset& dataset) const;
 
     pipeline::Document m_layers;
     const pipeline::Catalogue* m_catalogue = nullptr;
     pipeline::RowsSchema m_schema;
     std::shared_ptr<execute::Weights> m_weights;
     TargetScale m_scale;
+    compile::Loss m_loss = compile::Loss::CrossEntropy;
     int m_threads = 0;
     std::map<std::int64_t, std::unique_ptr<execute::Executor>> m_executors; // by batch size: the full one and the rest
 };

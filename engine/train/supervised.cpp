@@ -1,28 +1,21 @@
 #include "engine/train/supervised.h"
 
-#include "engine/pipeline/model_builder.h"
-#include "engine/train/evaluator.h"
+#include "engine/train/best_weights.h"
+#include "engine/train/checkpoint.h"
 #include "engine/train/model_tensors.h"
-#include "engine/train/optimizer.h"
-#include "engine/train/schedule.h"
-#include "kernels/base/random.h"
+#include "engine/train/progress_meter.h"
+#include "engine/train/stepper.h"
+#include "engine/train/supervised_rows.h"
 #include "kernels/base/text.h"
-#include "kernels/base/units.h"
-#include "kernels/cpu/optimizer.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <limits>
 
 namespace millrace::train {
 
 using pipeline::TargetKind;
 
 namespace {
-
-constexpr double kCheckpointSeconds = 1.0;        // between checkpoints at the end of an epoch
-constexpr double kCheckpointWithinSeconds = 20.0; // between checkpoints within a long epoch
 
 // All that a resumed run needs beside the tensors. Everything that is summed up over an epoch is in it, so that a
 // resumed epoch reports the same means.
@@ -31,12 +24,12 @@ struct Position
     std::int64_t epoch = 0;       // finished epochs
     std::int64_t stepInEpoch = 0; // finished steps of the current one
     std::int64_t step = 0;        // finished steps in all
-    double lossSum = 0;           // over the rows of the current epoch
+    double lossSum = 0;           // over the rows of the current epoch, by their weights
+    double weightSum = 0;
     double correctSum = 0;
     std::int64_t rowsSeen = 0;
-    double bestLoss = std::numeric_limits<double>::infinity();
-    std::int64_t bestEpoch = 0;
     bool done = false; // stopped early
+    Plateau plateau;
 
     nlohmann::json toJson() const
     {
@@ -44,11 +37,11 @@ struct Position
                 {"step_in_epoch", stepInEpoch},
                 {"step", step},
                 {"loss_sum", lossSum},
+                {"weight_sum", weightSum},
                 {"correct_sum", correctSum},
                 {"rows_seen", rowsSeen},
-                {"best_epoch", bestEpoch},
                 {"done", done},
-                {"best_loss", std::isfinite(bestLoss) ? nlohmann::json(bestLoss) : nlohmann::json()}};
+                {"plateau", train::toJson(plateau)}};
     }
     static Position fromJson(const nlohmann::json& json)
     {
@@ -59,23 +52,16 @@ struct Position
         p.lossSum = json.value("loss_sum", p.lossSum);
         p.correctSum = json.value("correct_sum", p.correctSum);
         p.rowsSeen = json.value("rows_seen", p.rowsSeen);
-        p.bestEpoch = json.value("best_epoch", p.bestEpoch);
+        p.weightSum = json.value("weight_sum", static_cast<double>(p.rowsSeen)); // a row's weight was 1 once
         p.done = json.value("done", p.done);
-        if (const auto best = json.find("best_loss"); best != json.end() && best->is_number()) p.bestLoss = *best;
+        p.plateau = plateauFromJson(json.value("plateau", nlohmann::json::object()));
         return p;
     }
 };
 
-TargetScale fitTargetScale(const data::Dataset& dataset)
+bool hasBatchNorm(const pipeline::Document& layers)
 {
-    if (dataset.schema.target != TargetKind::Number) return {};
-    const auto rows = static_cast<double>(dataset.targets.size());
-    double mean = 0, variance = 0;
-    for (const float value : dataset.targets) mean += static_cast<double>(value) / rows;
-    for (const float value : dataset.targets)
-        variance += (static_cast<double>(value) - mean) * (static_cast<double>(value) - mean) / rows;
-    const double deviation = std::sqrt(variance);
-    return {mean, deviation > 0 ? deviation : 1};
+    return std::ranges::any_of(layers.nodes, [](const auto& node) { return node.type == "layer.batch_norm"; });
 }
 
 class Trainer
@@ -83,7 +69,7 @@ class Trainer
 public:
     Trainer(const SupervisedSettings& settings, const SupervisedInput& input, Observer& observer,
             formats::CheckpointStore& checkpoints, std::stop_token stop)
-        : m_settings(settings), m_input(input), m_observer(observer), m_checkpoints(checkpoints),
+        : m_settings(settings), m_input(input), m_observer(observer), m_checkpoints(checkpoints, observer),
           m_stop(std::move(stop))
     {
     }
@@ -93,151 +79,130 @@ public:
     formats::Model model();
 
 private:
-    Result<std::unique_ptr<execute::Executor>> makeExecutor(std::int64_t batch);
+    Status prepareRows(compile::Loss loss);
+    Status prepareModel(compile::Loss loss);
+    void prepareSchedule();
+    void tellWhatDiffers();
+    NamedBytes buffers();
     Status restore();
     Status saveCheckpoint();
     Status trainEpoch();
-    Status trainStep(std::int64_t first, std::int64_t batch);
+    Status trainStep();
     Status finishEpoch();
-    void clipGradient(execute::Executor& executor);
-    void fillBatch(execute::Executor& executor, std::int64_t first, std::int64_t batch);
+    Result<double> validate(std::int64_t epoch);
     void reportProgress(double batchLoss);
-    std::int64_t stepsPerEpoch() const;
-    bool classes() const { return m_input.train.schema.target == TargetKind::Classes; }
-    double secondsSince(std::int64_t us) const { return static_cast<double>(monotonicMicroseconds() - us) / 1e6; }
+    const pipeline::RowsSchema& schema() const { return m_input.train->schema; }
 
     const SupervisedSettings& m_settings;
     const SupervisedInput& m_input;
     Observer& m_observer;
-    formats::CheckpointStore& m_checkpoints;
+    Checkpoints m_checkpoints;
     std::stop_token m_stop;
 
     TargetScale m_scale;
-    std::shared_ptr<execute::Weights> m_weights;       // shared by both executors and the evaluator
-    std::unique_ptr<execute::Executor> m_full, m_rest; // for whole batches and for the epoch's last, smaller one
-    std::unique_ptr<Optimizer> m_optimizer;
+    std::vector<float> m_classWeights;
+    std::unique_ptr<SupervisedRows> m_rows;
+    std::unique_ptr<Stepper> m_stepper;
     std::unique_ptr<Evaluator> m_evaluator;
     Schedule m_schedule;
-    std::vector<std::uint32_t> m_order;
-    std::vector<float> m_bestParameters, m_bestStates;
+    BestWeights m_best;
     Position m_position;
-    std::int64_t m_lastCheckpointUs = 0, m_startUs = 0, m_startStep = 0;
+    ProgressMeter m_meter;
 };
-
-std::int64_t Trainer::stepsPerEpoch() const
-{
-    const std::int64_t rest = m_input.train.rows() % m_settings.batchSize;
-    return m_input.train.rows() / m_settings.batchSize + (rest > 1 ? 1 : 0);
-}
-
-Result<std::unique_ptr<execute::Executor>> Trainer::makeExecutor(std::int64_t batch)
-{
-    MR_TRY(graph::Graph graph, pipeline::buildModel(m_input.layers, m_input.catalogue, m_input.train.schema, batch));
-    MR_TRY(graph, compile::withGradients(std::move(graph),
-                                         classes() ? compile::Loss::CrossEntropy : compile::Loss::MeanSquaredError));
-    MR_TRY(compile::Program program, compile::plan(std::move(graph), compile::Mode::Training));
-    if (!m_weights) {
-        MR_TRY(m_weights, execute::Weights::create(program, m_settings.seed));
-    }
-    return execute::Executor::create(std::move(program), m_weights, m_settings.threads);
-}
 
 Status Trainer::prepare()
 {
-    const std::int64_t rows = m_input.train.rows();
-    if (stepsPerEpoch() == 0)
+    MR_CHECK(m_settings.schedule.check());
+    MR_TRY(const compile::Loss loss, lossFor(m_settings.loss, schema().target));
+    MR_CHECK(prepareRows(loss));
+    if (m_rows->stepsPerEpoch() == 0)
         return makeError(Code::InvalidArgument,
-                         str("There are only ", rows, " rows to train on; at least 2 are needed."));
-    m_scale = fitTargetScale(m_input.train);
-    if (rows >= m_settings.batchSize) {
-        MR_TRY(m_full, makeExecutor(m_settings.batchSize));
-    }
-    if (const std::int64_t rest = rows % m_settings.batchSize; rest > 1) {
-        MR_TRY(m_rest, makeExecutor(rest));
-    }
-
-    ParameterLayout layout{{}, m_weights->parameters().size()};
-    for (const auto& parameter : m_weights->namedParameters()) {
-        const auto begin = static_cast<std::uint64_t>(parameter.values.data() - m_weights->parameters().data());
-        layout.segments.push_back({begin, begin + parameter.values.size(), parameter.decay});
-    }
-    OptimizerSettings optimizer = OptimizerSettings::of(m_settings.optimizer);
-    optimizer.weightDecay = m_settings.weightDecay;
-    optimizer.momentum = m_settings.momentum;
-    MR_TRY(m_optimizer, createOptimizer(optimizer, std::move(layout), m_settings.threads));
-    MR_TRY(Evaluator evaluator, Evaluator::create(m_input.layers, m_input.catalogue, m_input.train.schema, m_weights,
-                                                  m_scale, m_settings.threads));
-    m_evaluator = std::make_unique<Evaluator>(std::move(evaluator));
-
-    m_schedule.kind = m_settings.schedule == "cosine" ? Schedule::Kind::Cosine
-                      : m_settings.schedule == "step" ? Schedule::Kind::Step
-                                                      : Schedule::Kind::Constant;
-    m_schedule.base = m_settings.learningRate;
-    m_schedule.stepsPerEpoch = stepsPerEpoch();
-    m_schedule.totalSteps = stepsPerEpoch() * m_settings.epochs;
-    m_schedule.warmupEpochs = m_settings.warmupEpochs;
-    m_schedule.decayEveryEpochs = m_settings.decayEveryEpochs;
-    m_schedule.decayFactor = m_settings.decayFactor;
-    m_order.resize(static_cast<std::size_t>(rows));
+                         str("There are only ", m_input.train->rows(), " rows to train on; at least 2 are needed."));
+    MR_CHECK(prepareModel(loss));
+    prepareSchedule();
+    tellWhatDiffers();
     MR_CHECK(restore());
-    m_lastCheckpointUs = m_startUs = monotonicMicroseconds();
-    m_startStep = m_position.step;
+    m_meter = ProgressMeter(m_position.step, m_schedule.totalSteps);
     return {};
 }
 
-// The buffers that make up the trainer's state, under the names they have in a checkpoint.
-namespace {
-template <class T> std::string_view asBytes(std::span<T> values)
+Status Trainer::prepareRows(compile::Loss loss)
 {
-    return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
-}
-template <class T>
-Status fromBytes(const std::map<std::string, std::string>& files, const std::string& name, std::span<T> values)
-{
-    const auto file = files.find(name);
-    if (file == files.end() || file->second.size() != values.size_bytes())
-        return makeError(Code::Corrupt, str("The checkpoint's \"", name, "\" does not fit this model."))
-            .advise("Start the run anew; the pipeline has changed since the checkpoint.");
-    std::memcpy(values.data(), file->second.data(), values.size_bytes());
+    const StepSettings& step = m_settings.step;
+    MR_TRY(const std::int64_t rows, microBatch(m_settings.batchSize, step.accumulation));
+    MR_TRY(m_scale, fitTargetScale(*m_input.train, m_stop));
+    if (m_settings.balancedClasses && loss == compile::Loss::CrossEntropy) {
+        MR_TRY(m_classWeights, balancedWeights(*m_input.train, m_stop));
+    }
+    SupervisedRowsOptions options;
+    options.accumulation = step.accumulation;
+    options.fullBatch = isFullBatch(step.optimizer);
+    options.loss = loss;
+    options.classWeights = m_classWeights;
+    options.scale = m_scale;
+    options.loader.batchSize = rows;
+    options.loader.seed = step.seed;
+    options.loader.shuffle = !options.fullBatch;
+    options.loader.augment = !options.fullBatch; // a line search needs the same rows at each of its points
+    // a part of a single row counts as any other, where only the whole batch must have more than one
+    options.loader.dropSingle = (step.accumulation == 1 && !options.fullBatch) || hasBatchNorm(m_input.layers) ||
+                                m_input.train->rows() % m_settings.batchSize == 1;
+    options.loader.threads = std::max(1, step.threads);
+    options.loader.note = [this](const std::string& text) { m_observer.note(LogLevel::Info, text); };
+    MR_TRY(m_rows, SupervisedRows::create(m_input.train, std::move(options)));
     return {};
 }
-} // namespace
+
+Status Trainer::prepareModel(compile::Loss loss)
+{
+    TrainingModel model{m_input.layers, m_input.catalogue, schema(), loss, {}};
+    model.options.classWeights = m_classWeights;
+    MR_TRY(m_stepper, Stepper::create(model, m_settings.step, m_rows->batchSizes()));
+    MR_TRY(Evaluator evaluator, Evaluator::create(m_input.layers, m_input.catalogue, schema(), m_stepper->weights(),
+                                                  m_scale, loss, m_settings.step.threads));
+    m_evaluator = std::make_unique<Evaluator>(std::move(evaluator));
+    return {};
+}
+
+void Trainer::prepareSchedule()
+{
+    const std::int64_t steps = m_rows->stepsPerEpoch();
+    m_schedule = m_settings.schedule;
+    m_schedule.warmup = std::llround(m_settings.warmupEpochs * static_cast<double>(steps));
+    m_schedule.totalSteps = steps * m_settings.epochs;
+    m_schedule.length = steps * m_settings.stepEpochs;
+}
+
+// Where parts of a batch are not the batch.
+void Trainer::tellWhatDiffers()
+{
+    const bool parts = m_settings.step.accumulation > 1 || isFullBatch(m_settings.step.optimizer);
+    if (parts && hasBatchNorm(m_input.layers))
+        m_observer.note(LogLevel::Info, "Batch norm takes its means over the parts of a batch that are computed at "
+                                        "once, not over the whole batch.");
+}
+
+NamedBytes Trainer::buffers()
+{
+    NamedBytes all = m_stepper->state();
+    m_best.appendTo(all);
+    return all;
+}
 
 Status Trainer::restore()
 {
-    MR_TRY(const auto found, m_checkpoints.loadNewest());
+    MR_TRY(const auto found, m_checkpoints.load());
     if (!found) return {};
-    for (const std::string& note : found->notes) m_observer.note(LogLevel::Warning, note);
-    const auto& files = found->folder.files;
-    MR_CHECK(fromBytes(files, "parameters", m_weights->parameters()));
-    MR_CHECK(fromBytes(files, "states", m_weights->states()));
-    for (auto& [name, values] : m_optimizer->state()) MR_CHECK(fromBytes(files, "optimizer." + name, values));
-    if (files.contains("best.parameters")) {
-        m_bestParameters.resize(m_weights->parameters().size());
-        m_bestStates.resize(m_weights->states().size());
-        MR_CHECK(fromBytes(files, "best.parameters", std::span(m_bestParameters)));
-        MR_CHECK(fromBytes(files, "best.states", std::span(m_bestStates)));
-    }
     m_position = Position::fromJson(found->folder.meta);
-    m_observer.note(LogLevel::Info, str("Resumed from the checkpoint at step ", m_position.step, "."));
-    return {};
+    m_best.fromJson(found->folder.meta, *m_stepper->weights());
+    return Checkpoints::restore(*found, buffers());
 }
 
 Status Trainer::saveCheckpoint()
 {
-    MR_CHECK(m_observer.flush(true));
-    formats::FilesToWrite files{{"parameters", asBytes(m_weights->parameters())},
-                                {"states", asBytes(m_weights->states())}};
-    for (auto& [name, values] : m_optimizer->state()) files["optimizer." + name] = asBytes(values);
-    if (!m_bestParameters.empty()) {
-        files["best.parameters"] = asBytes(std::span(m_bestParameters));
-        files["best.states"] = asBytes(std::span(m_bestStates));
-    }
-    MR_TRY(const auto saved, m_checkpoints.save(m_position.step, files, m_position.toJson()));
-    m_observer.checkpointSaved(
-        {m_position.step, m_position.epoch, saved.folder.path, saved.folder.manifestSha256, saved.folder.sizeBytes});
-    m_lastCheckpointUs = monotonicMicroseconds();
-    return {};
+    nlohmann::json position = m_position.toJson();
+    m_best.toJson(position);
+    return m_checkpoints.save(m_position.step, m_position.epoch, buffers(), position);
 }
 
 Status Trainer::run()
@@ -246,152 +211,91 @@ Status Trainer::run()
         MR_CHECK(trainEpoch());
         MR_CHECK(finishEpoch());
     }
-    if (m_settings.earlyStopping > 0 && !m_bestParameters.empty()) {
-        std::copy(m_bestParameters.begin(), m_bestParameters.end(), m_weights->parameters().begin());
-        std::copy(m_bestStates.begin(), m_bestStates.end(), m_weights->states().begin());
-    }
+    m_stepper->exchangeAverage();
+    if (m_settings.earlyStopping > 0) m_best.copyTo(*m_stepper->weights());
     return m_observer.flush(false);
 }
 
 Status Trainer::trainEpoch()
 {
-    permutation(m_settings.seed, streamOf(str("order/", m_position.epoch)), m_order);
-    while (m_position.stepInEpoch < stepsPerEpoch()) {
+    MR_CHECK(m_rows->start(m_position.epoch, m_position.stepInEpoch, m_stop));
+    while (m_position.stepInEpoch < m_rows->stepsPerEpoch()) {
         if (m_stop.stop_requested()) {
             MR_CHECK(saveCheckpoint());
             return makeError(Code::Cancelled, str("Stopped in epoch ", m_position.epoch + 1, " of ", m_settings.epochs,
                                                   ", step ", m_position.step, "."))
                 .advise("Resume it to go on from there.");
         }
-        const std::int64_t first = m_position.stepInEpoch * m_settings.batchSize;
-        MR_CHECK(trainStep(first, std::min(m_settings.batchSize, m_input.train.rows() - first)));
-        if (secondsSince(m_lastCheckpointUs) >= kCheckpointWithinSeconds) MR_CHECK(saveCheckpoint());
+        MR_CHECK(trainStep());
+        if (m_checkpoints.secondsSinceLast() >= kCheckpointWithinSeconds) MR_CHECK(saveCheckpoint());
     }
     return {};
 }
 
-void Trainer::fillBatch(execute::Executor& executor, std::int64_t first, std::int64_t batch)
+Status Trainer::trainStep()
 {
-    const auto features = *executor.floats("features");
-    const auto width = static_cast<std::size_t>(m_input.train.schema.features.elements());
-    for (std::int64_t i = 0; i < batch; ++i) {
-        const std::size_t row = m_order[static_cast<std::size_t>(first + i)];
-        std::memcpy(features.data() + static_cast<std::size_t>(i) * width, m_input.train.features.data() + row * width,
-                    width * sizeof(float));
-        const auto at = static_cast<std::size_t>(i);
-        if (classes())
-            (*executor.integers("labels"))[at] = m_input.train.labels[row];
-        else
-            (*executor.floats("targets"))[at] =
-                static_cast<float>((static_cast<double>(m_input.train.targets[row]) - m_scale.offset) / m_scale.factor);
-    }
-}
-
-void Trainer::clipGradient(execute::Executor& executor)
-{
-    const auto gradients = executor.gradients();
-    const double norm = std::sqrt(kernels::cpu::squaredNorm(gradients, m_settings.threads));
-    if (norm > m_settings.clipNorm)
-        kernels::cpu::scale(gradients, static_cast<float>(m_settings.clipNorm / norm), m_settings.threads);
-}
-
-// A loss and gradient that are computed already.
-class Computed : public Objective
-{
-public:
-    Computed(double loss, std::span<float> parameters, std::span<float> gradients)
-        : m_loss(loss), m_parameters(parameters), m_gradients(gradients)
-    {
-    }
-    Result<double> evaluate() override { return m_loss; }
-    std::span<float> parameters() override { return m_parameters; }
-    std::span<float> gradients() override { return m_gradients; }
-
-private:
-    double m_loss;
-    std::span<float> m_parameters, m_gradients;
-};
-
-Status Trainer::trainStep(std::int64_t first, std::int64_t batch)
-{
-    execute::Executor& executor = batch == m_settings.batchSize ? *m_full : *m_rest;
-    fillBatch(executor, first, batch);
-    MR_CHECK(executor.run(m_settings.seed, static_cast<std::uint64_t>(m_position.step)));
-    const double loss = static_cast<double>((*executor.floats("loss"))[0]);
-    if (!std::isfinite(loss) || !kernels::cpu::allFinite(executor.gradients(), m_settings.threads)) {
-        const std::string layer = executor.firstNonFinite();
-        return makeError(Code::Diverged,
-                         str(std::isfinite(loss) ? "The gradient" : "The loss", " is not a finite number at step ",
-                             m_position.step + 1, " (epoch ", m_position.epoch + 1, ")",
-                             layer.empty() ? std::string() : str("; it first appeared in layer ", layer), "."))
-            .advise("Lower the learning rate, standardize the data, or clip the gradient.");
-    }
-    if (m_settings.clipNorm > 0) clipGradient(executor);
-    Computed computed(loss, m_weights->parameters(), executor.gradients());
-    MR_CHECK(m_optimizer->step(computed, m_schedule.rate(m_position.step), m_position.step + 1));
+    const double rate = m_schedule.rate(m_position.step, m_position.plateau.reductions);
+    MR_TRY(const StepFigures figures, m_stepper->step(*m_rows, m_position.step, rate));
     m_position.step += 1;
     m_position.stepInEpoch += 1;
-    m_position.rowsSeen += batch;
-    m_position.lossSum += loss * static_cast<double>(batch);
-    if (classes()) m_position.correctSum += static_cast<double>((*executor.floats("correct"))[0]);
-    m_observer.metric("train.batch_loss", m_position.step, loss);
-    reportProgress(loss);
+    m_position.rowsSeen += figures.rows;
+    m_position.weightSum += figures.weight;
+    m_position.lossSum += figures.loss * figures.weight;
+    m_position.correctSum += figures.correct;
+    m_observer.metric("train.batch_loss", m_position.step, figures.loss);
+    reportProgress(figures.loss);
     return {};
 }
 
 void Trainer::reportProgress(double batchLoss)
 {
-    const double seconds = secondsSince(m_startUs);
-    const std::int64_t total = stepsPerEpoch() * m_settings.epochs;
-    const auto done = static_cast<double>(m_position.step - m_startStep);
-    protocol::Progress progress;
+    const double rowsPerStep =
+        static_cast<double>(m_input.train->rows()) / static_cast<double>(m_rows->stepsPerEpoch());
+    protocol::Progress progress = m_meter.at(m_position.step, rowsPerStep);
     progress.epoch = m_position.epoch + 1;
     progress.epochs = m_settings.epochs;
-    progress.step = m_position.step;
-    progress.steps = total;
     progress.loss = batchLoss;
-    if (classes()) progress.accuracy = m_position.correctSum / static_cast<double>(m_position.rowsSeen);
-    if (seconds > 0) {
-        progress.samplesPerSecond =
-            done * static_cast<double>(m_input.train.rows()) / static_cast<double>(stepsPerEpoch()) / seconds;
-        progress.remainingSeconds = seconds / done * static_cast<double>(total - m_position.step);
-    }
+    if (m_stepper->countsCorrect())
+        progress.accuracy = m_position.correctSum / static_cast<double>(m_position.rowsSeen);
     m_observer.advanced(progress);
+}
+
+// Measures on the validation rows and returns the loss.
+Result<double> Trainer::validate(std::int64_t epoch)
+{
+    MR_TRY(const Evaluation evaluation, m_evaluator->run(*m_input.validation));
+    for (const auto& [name, value] : metricsOf(evaluation, schema().target, "validation"))
+        if (name == "validation.loss" || name == "validation.accuracy" || name == "validation.rmse")
+            m_observer.metric(name, epoch, value);
+    return evaluation.loss;
 }
 
 Status Trainer::finishEpoch()
 {
     const std::int64_t epoch = m_position.epoch + 1;
-    const double loss = m_position.lossSum / static_cast<double>(m_position.rowsSeen);
-    m_observer.metric("train.loss", epoch, loss);
-    if (classes())
+    double watched = m_position.lossSum / m_position.weightSum;
+    m_observer.metric("train.loss", epoch, watched);
+    if (m_stepper->countsCorrect())
         m_observer.metric("train.accuracy", epoch, m_position.correctSum / static_cast<double>(m_position.rowsSeen));
-    m_observer.metric("train.learning_rate", epoch, m_schedule.rate(m_position.step - 1));
-    double watched = loss;
-    if (m_input.validation != nullptr) {
-        MR_TRY(const Evaluation evaluation, m_evaluator->run(*m_input.validation));
-        for (const auto& [name, value] : metricsOf(evaluation, m_input.train.schema.target, "validation"))
-            if (name == "validation.loss" || name == "validation.accuracy" || name == "validation.rmse")
-                m_observer.metric(name, epoch, value);
-        watched = evaluation.loss;
+    m_observer.metric("train.learning_rate", epoch,
+                      m_schedule.rate(m_position.step - 1, m_position.plateau.reductions));
+    m_stepper->exchangeAverage();
+    if (m_input.validation) {
+        MR_TRY(watched, validate(epoch));
     }
-    if (m_settings.earlyStopping > 0) {
-        if (watched < m_position.bestLoss) {
-            m_position.bestLoss = watched;
-            m_position.bestEpoch = epoch;
-            m_bestParameters.assign(m_weights->parameters().begin(), m_weights->parameters().end());
-            m_bestStates.assign(m_weights->states().begin(), m_weights->states().end());
-        } else if (epoch - m_position.bestEpoch >= m_settings.earlyStopping) {
-            m_position.done = true;
-            m_observer.note(LogLevel::Info, str("Stopped early after epoch ", epoch, "; the best was epoch ",
-                                                m_position.bestEpoch, "."));
-        }
+    if (m_settings.earlyStopping > 0 &&
+        m_best.observe(watched, epoch, *m_stepper->weights()) >= m_settings.earlyStopping) {
+        m_position.done = true;
+        m_observer.note(LogLevel::Info,
+                        str("Stopped early after epoch ", epoch, "; the best was epoch ", m_best.number(), "."));
     }
+    m_stepper->exchangeAverage();
+    m_position.plateau.observe(watched, m_schedule.patience);
     m_position.epoch = epoch;
     m_position.stepInEpoch = 0;
     m_position.rowsSeen = 0;
-    m_position.lossSum = m_position.correctSum = 0;
-    if (secondsSince(m_lastCheckpointUs) >= kCheckpointSeconds) MR_CHECK(saveCheckpoint());
+    m_position.lossSum = m_position.weightSum = m_position.correctSum = 0;
+    if (m_checkpoints.secondsSinceLast() >= kCheckpointSeconds) MR_CHECK(saveCheckpoint());
     return {};
 }
 
@@ -399,11 +303,11 @@ formats::Model Trainer::model()
 {
     formats::Model model;
     model.layers = pipeline::layersToJson(m_input.layers);
-    model.schema = m_input.train.schema;
-    model.preprocessing = m_input.train.preprocessing;
+    model.schema = schema();
+    model.preprocessing = m_input.train->preprocessing;
     model.targetOffset = m_scale.offset;
     model.targetFactor = m_scale.factor;
-    storeTensors(*m_weights, model);
+    storeTensors(*m_stepper->weights(), model);
     return model;
 }
 
@@ -420,27 +324,17 @@ Result<formats::Model> trainSupervised(const SupervisedSettings& settings, const
 
 Result<SupervisedSettings> supervisedSettings(const pipeline::Node& node, const pipeline::NodeSpec& spec, int threads)
 {
-    for (const pipeline::ParamSpec& param : spec.params)
-        if (auto valid = checkParam(param, paramValue(node, spec, param.id)); !valid)
-            return std::move(valid).error().atNode(node.id, param.id);
-    const auto integer = [&](std::string_view id) { return paramValue(node, spec, id).get<std::int64_t>(); };
-    const auto number = [&](std::string_view id) { return paramValue(node, spec, id).get<double>(); };
-    const auto text = [&](std::string_view id) { return paramValue(node, spec, id).get<std::string>(); };
+    MR_TRY(const NodeValues values, NodeValues::create(node, spec));
     SupervisedSettings settings;
-    settings.epochs = integer("epochs");
-    settings.batchSize = integer("batch_size");
-    settings.optimizer = text("optimizer");
-    settings.learningRate = number("learning_rate");
-    settings.momentum = number("momentum");
-    settings.schedule = text("schedule");
-    settings.warmupEpochs = number("warmup");
-    settings.decayEveryEpochs = integer("step_epochs");
-    settings.decayFactor = number("step_factor");
-    settings.weightDecay = number("weight_decay");
-    settings.seed = static_cast<std::uint64_t>(integer("seed"));
-    settings.earlyStopping = integer("early_stopping");
-    settings.clipNorm = number("clip_norm");
-    settings.threads = threads;
+    settings.step = stepSettings(values, threads);
+    settings.schedule = scheduleOf(values);
+    settings.epochs = values.integer("epochs");
+    settings.batchSize = values.integer("batch_size");
+    settings.warmupEpochs = values.number("warmup");
+    settings.stepEpochs = values.integer("step_epochs");
+    settings.earlyStopping = values.integer("early_stopping");
+    settings.loss = values.text("loss");
+    settings.balancedClasses = values.text("class_weights") == "balanced";
     return settings;
 }
 

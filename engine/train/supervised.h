@@ -2,14 +2,14 @@
 #pragma once
 
 #include "engine/data/dataset.h"
-#include "engine/execute/executor.h"
 #include "engine/formats/checkpoint_store.h"
 #include "engine/formats/model_file.h"
 #include "engine/pipeline/catalogue.h"
 #include "engine/train/observer.h"
+#include "engine/train/settings.h"
 
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
 
@@ -17,20 +17,15 @@ namespace millrace::train {
 
 struct SupervisedSettings
 {
+    StepSettings step;
+    Schedule schedule; ///< its warmup, totalSteps and length are set from the epochs below
     std::int64_t epochs = 15;
     std::int64_t batchSize = 32;
-    std::string optimizer = "adamw";
-    double learningRate = 1e-3;
-    double momentum = 0.9; ///< sgd only
-    std::string schedule = "constant";
     double warmupEpochs = 0;
-    std::int64_t decayEveryEpochs = 10; ///< step schedule only
-    double decayFactor = 0.1;           ///< step schedule only
-    double weightDecay = 0;
-    std::uint64_t seed = 1;
+    std::int64_t stepEpochs = 10;   ///< epochs that the schedule's factor counts for
     std::int64_t earlyStopping = 0; ///< epochs without a better validation loss before it stops; 0: never
-    double clipNorm = 0;            ///< largest norm of the whole gradient; 0: not clipped
-    int threads = 0;
+    std::string loss = "auto";      ///< or cross_entropy, binary_cross_entropy, mse, mae, huber
+    bool balancedClasses = false;   ///< rows of rare classes count more, so that every class counts alike
 };
 
 /// Reads the parameters of a `train.supervised` node, defaults filled in. Errors: InvalidArgument at node and
@@ -39,18 +34,21 @@ Result<SupervisedSettings> supervisedSettings(const pipeline::Node& node, const 
 
 struct SupervisedInput
 {
-    const data::Dataset& train;
-    const data::Dataset* validation = nullptr;
+    std::shared_ptr<const data::Dataset> train;      // shared with the loader
+    std::shared_ptr<const data::Dataset> validation; // null: none
     pipeline::Document layers;
     const pipeline::Catalogue& catalogue;
 };
 
-/// Trains and returns the model. With early stopping, the weights of the best epoch; else those of the last.
+/// Trains and returns the model: with early stopping, the weights of the best epoch, else those of the last; with
+/// averaging, their moving average, which is also what is validated.
 /// Continues from the store's newest valid checkpoint, if there is one, to the same bits as an undisturbed run.
 /// Metrics   train.batch_loss by step; train.loss, train.accuracy, train.learning_rate, validation.loss,
-///           validation.accuracy by epoch, from 1 (no accuracy where the target is a number)
+///           validation.accuracy by epoch, from 1 (no accuracy where the target is a number or the loss counts none)
 /// Rows      in an order drawn anew for each epoch from (seed, epoch); a last batch of a single row is left out
 ///           (batch statistics of one row are undefined), any other smaller batch is trained on.
+/// Steps     of one batch; with gradient accumulation the batch is computed in parts, whose gradients add up to the
+///           batch's own (but for batch norm, which sees parts); of an epoch, for optimisers with a line search.
 /// Errors    Cancelled after a stop was asked for (a checkpoint is saved first); Diverged naming the layer.
 Result<formats::Model> trainSupervised(const SupervisedSettings& settings, const SupervisedInput& input,
                                        Observer& observer, formats::CheckpointStore& checkpoints, std::stop_token stop);

@@ -1,5 +1,7 @@
 // Training on small made-up rows: schedules, early stopping, divergence that names its layer, resume to the same bits.
 #include "engine/pipeline/model_builder.h"
+#include "engine/pipeline/optimizer_types.h"
+#include "engine/pipeline/schedule_types.h"
 #include "engine/train/evaluator.h"
 #include "engine/train/model_tensors.h"
 #include "engine/train/optimizer.h"
@@ -18,6 +20,8 @@ class TrainTest : public QObject
 
 private slots:
     void schedulesFollowTheirFormulas();
+    void everyOfferedScheduleAndOptimizerIsKnown();
+    void plateausReduceTheRate();
     void unknownOptimizersAreNamed();
     void learnsAndReportsEveryEpoch();
     void everyOptimizerLearns_data();
@@ -87,9 +91,10 @@ SupervisedSettings quickSettings()
     SupervisedSettings settings;
     settings.epochs = 20;
     settings.batchSize = 16;
-    settings.learningRate = 0.01;
-    settings.threads = 1;
-    settings.seed = 5;
+    settings.schedule.base = 0.01;
+    settings.step.threads = 1;
+    settings.step.seed = 5;
+    settings.step.optimizer.weightDecay = 0;
     return settings;
 }
 
@@ -113,28 +118,70 @@ Result<formats::Model> TrainTest::train(const SupervisedSettings& settings, cons
     node.params = pipeline::Json::parse(R"({"hidden": [16, 16], "dropout": 0.1})");
     MR_TRY(const auto layers, pipeline::expandModel(node, m_catalogue, rows.schema));
     MR_TRY(auto checkpoints, formats::CheckpointStore::open(folder.toStdString()));
-    return trainSupervised(settings, {rows, validation, layers, m_catalogue}, observer, checkpoints, stop);
+    const auto shared = [](const data::Dataset& set) { return std::make_shared<const data::Dataset>(set); };
+    return trainSupervised(settings, {shared(rows), validation ? shared(*validation) : nullptr, layers, m_catalogue},
+                           observer, checkpoints, stop);
 }
 
 void TrainTest::schedulesFollowTheirFormulas()
 {
     Schedule schedule;
     schedule.base = 1;
-    schedule.stepsPerEpoch = 10;
     schedule.totalSteps = 100;
     QCOMPARE(schedule.rate(99), 1.0);
-    schedule.kind = Schedule::Kind::Step;
-    schedule.decayEveryEpochs = 4;
+    schedule.id = "step";
+    schedule.length = 40;
     QCOMPARE(schedule.rate(39), 1.0);
     QCOMPARE(schedule.rate(40), 0.1);
     QCOMPARE(schedule.rate(80), 0.1 * 0.1);
-    schedule.kind = Schedule::Kind::Cosine;
-    schedule.warmupEpochs = 1;
+    schedule.id = "exponential";
+    QVERIFY(std::abs(schedule.rate(20) - std::sqrt(0.1)) < 1e-12);
+    schedule.id = "plateau";
+    schedule.finalRate = 0.05;
+    QCOMPARE(schedule.rate(50, 1), 0.1);
+    QCOMPARE(schedule.rate(50, 2), 0.05);
+    schedule.finalRate = 0;
+    schedule.id = "cosine";
+    schedule.warmup = 10;
     QCOMPARE(schedule.rate(0), 0.1);
     QCOMPARE(schedule.rate(9), 1.0);
     QCOMPARE(schedule.rate(10), 1.0);
     QVERIFY(std::abs(schedule.rate(55) - 0.5) < 1e-12);
     QVERIFY(schedule.rate(99) < 0.001);
+    schedule.id = "polynomial";
+    schedule.power = 2;
+    schedule.finalRate = 0.2;
+    QVERIFY(std::abs(schedule.rate(55) - (0.2 + 0.8 * 0.25)) < 1e-12);
+    schedule.id = "one_cycle";
+    schedule.finalRate = 0;
+    QVERIFY(std::abs(schedule.rate(10) - 0.04) < 1e-12);
+    QVERIFY(std::abs(schedule.rate(37) - 1) < 1e-12);
+    QVERIFY(schedule.rate(99) < 0.01);
+}
+
+void TrainTest::everyOfferedScheduleAndOptimizerIsKnown()
+{
+    for (const auto& row : pipeline::optimizerTypes())
+        QVERIFY2(createOptimizer(OptimizerSettings::of(row.id), {{{0, 4, true}}, 4}, 1), row.id.data());
+    Schedule schedule;
+    for (const auto& row : pipeline::scheduleTypes()) {
+        schedule.id = row.id;
+        QVERIFY2(schedule.check(), row.id.data());
+    }
+    schedule.id = "cosin";
+    QVERIFY(schedule.check().error().advice.find("cosine") != std::string::npos);
+}
+
+void TrainTest::plateausReduceTheRate()
+{
+    Plateau plateau;
+    for (const double loss : {3.0, 2.0, 2.5, 1.99995, 2.0}) plateau.observe(loss, 2); // 1.99995 is hardly better
+    QCOMPARE(plateau.reductions, 1);
+    plateau.observe(1.0, 2);
+    const Plateau again = plateauFromJson(toJson(plateau));
+    QCOMPARE(again.best, 1.0);
+    QCOMPARE(again.worse, 0);
+    QCOMPARE(again.reductions, 1);
 }
 
 void TrainTest::unknownOptimizersAreNamed()
@@ -176,10 +223,10 @@ void TrainTest::everyOptimizerLearns()
     QFETCH(double, rate);
     QTemporaryDir folder;
     SupervisedSettings settings = quickSettings();
-    settings.optimizer = optimizer.toStdString();
-    settings.learningRate = rate;
-    settings.weightDecay = 0.001;
-    settings.clipNorm = 1;
+    settings.step.optimizer = OptimizerSettings::of(optimizer.toStdString());
+    settings.schedule.base = rate;
+    settings.step.optimizer.weightDecay = 0.001;
+    settings.step.clipNorm = 1;
     const data::Dataset rows = rings(200, 1), held = rings(100, 2);
     Recorder recorder;
     QVERIFY(train(settings, rows, &held, recorder, folder.path()));
@@ -210,8 +257,8 @@ void TrainTest::divergenceNamesTheLayer()
 {
     QTemporaryDir folder;
     SupervisedSettings settings = quickSettings();
-    settings.optimizer = "sgd";
-    settings.learningRate = 1e30;
+    settings.step.optimizer = OptimizerSettings::of("sgd");
+    settings.schedule.base = 1e30;
     const data::Dataset rows = rings(100, 1);
     Recorder recorder;
     const auto model = train(settings, rows, nullptr, recorder, folder.path());
@@ -225,7 +272,7 @@ void TrainTest::aStoppedTrainingResumesToTheSameBits()
     const data::Dataset rows = rings(203, 1), held = rings(50, 2);
     SupervisedSettings settings = quickSettings();
     settings.earlyStopping = 15;
-    settings.schedule = "cosine";
+    settings.schedule.id = "cosine";
     settings.warmupEpochs = 1;
     QTemporaryDir undisturbed;
     Recorder reference;
