@@ -1,18 +1,17 @@
 // Training on small made-up rows: schedules, early stopping, divergence that names its layer, resume to the same bits.
-#include "engine/pipeline/model_builder.h"
 #include "engine/pipeline/optimizer_types.h"
 #include "engine/pipeline/schedule_types.h"
 #include "engine/train/evaluator.h"
 #include "engine/train/model_tensors.h"
 #include "engine/train/optimizer.h"
 #include "engine/train/schedule.h"
-#include "engine/train/supervised.h"
-#include "kernels/base/random.h"
+#include "tests/train/fixtures.h"
 
 #include <QtTest>
 
 using namespace millrace;
 using namespace millrace::train;
+using namespace millrace::train::test;
 
 class TrainTest : public QObject
 {
@@ -24,8 +23,6 @@ private slots:
     void plateausReduceTheRate();
     void unknownOptimizersAreNamed();
     void learnsAndReportsEveryEpoch();
-    void everyOptimizerLearns_data();
-    void everyOptimizerLearns();
     void earlyStoppingRestoresTheBest();
     void divergenceNamesTheLayer();
     void aStoppedTrainingResumesToTheSameBits();
@@ -41,86 +38,11 @@ private:
     pipeline::Catalogue m_catalogue = pipeline::Catalogue::create();
 };
 
-namespace {
-
-// Records what it is told, and may ask for a stop at a step.
-class Recorder : public Observer
-{
-public:
-    void metric(std::string_view name, std::int64_t step, double value) override
-    {
-        metrics[std::string(name)][step] = value;
-        if (name == "train.batch_loss" && step == stopAt) stop.request_stop();
-    }
-    void advanced(const protocol::Progress& progress) override { last = progress; }
-    void note(LogLevel, std::string_view text) override { notes.emplace_back(text); }
-    void checkpointSaved(const CheckpointNote&) override { ++checkpoints; }
-    Status flush(bool) override { return {}; }
-
-    std::map<std::string, std::map<std::int64_t, double>> metrics;
-    protocol::Progress last;
-    std::vector<std::string> notes;
-    int checkpoints = 0;
-    std::int64_t stopAt = -1;
-    std::stop_source stop;
-};
-
-// Points in two rings: not separable by a line.
-data::Dataset rings(std::int64_t rows, std::uint64_t seed)
-{
-    data::Dataset set;
-    set.schema.features = Shape{2};
-    set.schema.rows = rows;
-    set.schema.target = pipeline::TargetKind::Classes;
-    set.schema.targetName = "ring";
-    set.schema.classes = {"inner", "outer"};
-    set.schema.columns = {{"x"}, {"y"}};
-    Random random(seed, 0);
-    for (std::int64_t i = 0; i < rows; ++i) {
-        const double angle = 6.283185 * random.uniformDouble(),
-                     radius = (i % 2 == 0 ? 0.5 : 1.5) + 0.2 * random.normal();
-        set.features.push_back(static_cast<float>(radius * std::cos(angle)));
-        set.features.push_back(static_cast<float>(radius * std::sin(angle)));
-        set.labels.push_back(static_cast<std::int32_t>(i % 2));
-    }
-    return set;
-}
-
-SupervisedSettings quickSettings()
-{
-    SupervisedSettings settings;
-    settings.epochs = 20;
-    settings.batchSize = 16;
-    settings.schedule.base = 0.01;
-    settings.step.threads = 1;
-    settings.step.seed = 5;
-    settings.step.optimizer.weightDecay = 0;
-    return settings;
-}
-
-bool sameTensors(const formats::Model& a, const formats::Model& b)
-{
-    if (a.tensors.size() != b.tensors.size()) return false;
-    for (std::size_t i = 0; i < a.tensors.size(); ++i)
-        if (a.tensors[i].name != b.tensors[i].name || a.tensors[i].values != b.tensors[i].values) return false;
-    return true;
-}
-
-} // namespace
-
 Result<formats::Model> TrainTest::train(const SupervisedSettings& settings, const data::Dataset& rows,
                                         const data::Dataset* validation, Observer& observer, const QString& folder,
                                         std::stop_token stop)
 {
-    pipeline::Node node;
-    node.id = "net";
-    node.type = "model.mlp";
-    node.params = pipeline::Json::parse(R"({"hidden": [16, 16], "dropout": 0.1})");
-    MR_TRY(const auto layers, pipeline::expandModel(node, m_catalogue, rows.schema));
-    MR_TRY(auto checkpoints, formats::CheckpointStore::open(folder.toStdString()));
-    const auto shared = [](const data::Dataset& set) { return std::make_shared<const data::Dataset>(set); };
-    return trainSupervised(settings, {shared(rows), validation ? shared(*validation) : nullptr, layers, m_catalogue},
-                           observer, checkpoints, stop);
+    return trainMlp(m_catalogue, settings, rows, validation, observer, folder.toStdString(), std::move(stop));
 }
 
 void TrainTest::schedulesFollowTheirFormulas()
@@ -206,32 +128,6 @@ void TrainTest::learnsAndReportsEveryEpoch()
     QCOMPARE(recorder.metrics["train.batch_loss"].size(), std::size_t{20 * 13});
     QVERIFY(recorder.metrics["validation.accuracy"][20] > 0.95);
     QCOMPARE(*recorder.last.step, *recorder.last.steps);
-}
-
-void TrainTest::everyOptimizerLearns_data()
-{
-    QTest::addColumn<QString>("optimizer");
-    QTest::addColumn<double>("rate");
-    QTest::newRow("sgd") << QStringLiteral("sgd") << 0.05;
-    QTest::newRow("adam") << QStringLiteral("adam") << 0.01;
-    QTest::newRow("adamw") << QStringLiteral("adamw") << 0.01;
-}
-
-void TrainTest::everyOptimizerLearns()
-{
-    QFETCH(QString, optimizer);
-    QFETCH(double, rate);
-    QTemporaryDir folder;
-    SupervisedSettings settings = quickSettings();
-    settings.step.optimizer = OptimizerSettings::of(optimizer.toStdString());
-    settings.schedule.base = rate;
-    settings.step.optimizer.weightDecay = 0.001;
-    settings.step.clipNorm = 1;
-    const data::Dataset rows = rings(200, 1), held = rings(100, 2);
-    Recorder recorder;
-    QVERIFY(train(settings, rows, &held, recorder, folder.path()));
-    QVERIFY2(recorder.metrics["validation.accuracy"][20] > 0.95,
-             qPrintable(QString::number(recorder.metrics["validation.accuracy"][20])));
 }
 
 void TrainTest::earlyStoppingRestoresTheBest()
