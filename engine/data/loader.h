@@ -21,7 +21,7 @@ struct LoaderOptions
     bool augment = false;                 ///< changes images as the rows' `augmentation` says; for training alone
     int threads = 1;                      ///< that read and decode ahead
     std::int64_t memoryBytes = 128 << 20; ///< for rows that are read ahead from disk
-    std::function<void(const std::string&)> note; ///< is told when the disk makes training wait; else the log is
+    std::function<void(const std::string&)> note = {}; ///< is told when the disk makes training wait; else the log is
 };
 
 class Loader
