@@ -1,9 +1,10 @@
-// Max and average pooling over windows of one size; the loops are in pool_loops.h.
+// Max and average pooling over windows of one size; the loops are in pool_loops.h and pool_tiles.h.
 #include "kernels/ops/pool2d.h"
 
 #include "kernels/cpu/make_kernel.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/pool_loops.h"
+#include "kernels/cpu/pool_tiles.h"
 
 #include <algorithm>
 
@@ -59,6 +60,17 @@ MR_VECTORISED void maxBackward(const Windows& p, const float* x, const float* dy
     pool_loops::maxBackward(p, x, dy, dx, begin, end);
 }
 
+MR_VECTORISED void maxForwardOfTiles(const Pool2d& p, const float* x, float* y, std::int64_t begin, std::int64_t end)
+{
+    pool_tiles::maxForward(p, x, y, begin, end);
+}
+
+MR_VECTORISED void maxBackwardOfTiles(const Pool2d& p, const float* x, const float* dy, float* dx, std::int64_t begin,
+                                      std::int64_t end)
+{
+    pool_tiles::maxBackward(p, x, dy, dx, begin, end);
+}
+
 MR_VECTORISED void averageForward(const Windows& p, const float* x, float* y, std::int64_t begin, std::int64_t end)
 {
     pool_loops::averageForward(p, x, y, begin, end);
@@ -81,7 +93,10 @@ KernelResult makeMaxPool2d(const Pool2d& pool, int threads)
     MR_CHECK(check(pool));
     return makeKernel([pool = Windows{pool}, threads](const Arguments& arguments) {
         parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
-            maxForward(pool, arguments.input(0), arguments.output(0), begin, end);
+            if (pool_tiles::suits(pool))
+                maxForwardOfTiles(pool, arguments.input(0), arguments.output(0), begin, end);
+            else
+                maxForward(pool, arguments.input(0), arguments.output(0), begin, end);
         });
     });
 }
@@ -91,7 +106,10 @@ KernelResult makeMaxPool2dBackward(const Pool2d& pool, int threads)
     MR_CHECK(check(pool));
     return makeKernel([pool = Windows{pool}, threads](const Arguments& arguments) {
         parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
-            maxBackward(pool, arguments.input(0), arguments.input(1), arguments.output(0), begin, end);
+            if (pool_tiles::suits(pool))
+                maxBackwardOfTiles(pool, arguments.input(0), arguments.input(1), arguments.output(0), begin, end);
+            else
+                maxBackward(pool, arguments.input(0), arguments.input(1), arguments.output(0), begin, end);
         });
     });
 }

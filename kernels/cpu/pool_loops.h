@@ -13,6 +13,19 @@ namespace millrace::kernels::cpu::pool_loops {
 
 constexpr std::int64_t kChannels = 64; ///< handled together, on the stack
 
+/// The larger of two, a NaN before all; without a branch, which the values would decide at random.
+MR_INLINE float larger(float a, float b)
+{
+    const float most = a > b ? a : b; // b where one is NaN
+    return a != a ? a : most;
+}
+
+/// The value, or zero, without a branch.
+MR_INLINE float valueIf(bool condition, float value)
+{
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) & (0U - static_cast<std::uint32_t>(condition)));
+}
+
 /// Rows top … bottom, columns left … right.
 struct Window
 {
@@ -34,8 +47,7 @@ MR_INLINE void maxForward(const Windows& p, const float* x, float* y, std::int64
                 for (std::int64_t h = w.top; h < w.bottom; ++h) {
                     for (std::int64_t v = w.left; v < w.right; ++v) {
                         const float* in = image + (h * p.width + v) * channels;
-                        for (std::int64_t c = 0; c < channels; ++c)
-                            out[c] = ((in[c] > out[c]) | (in[c] != in[c])) ? in[c] : out[c];
+                        for (std::int64_t c = 0; c < channels; ++c) out[c] = larger(out[c], in[c]);
                     }
                 }
             }
@@ -57,8 +69,8 @@ MR_INLINE void routeToMaximum(const Windows& p, const Window& w, const float* im
             const float* in = image + (h * p.width + v) * p.channels + first;
             for (std::int64_t c = 0; c < width; ++c) {
                 const bool better = (in[c] > best[c]) | (in[c] != in[c]);
-                best[c] = better ? in[c] : best[c];
-                where[c] = better ? index : where[c];
+                best[c] = larger(best[c], in[c]);
+                where[c] += (index - where[c]) & (0 - static_cast<std::int32_t>(better));
             }
         }
     }
@@ -67,8 +79,7 @@ MR_INLINE void routeToMaximum(const Windows& p, const Window& w, const float* im
         for (std::int64_t v = w.left; v < w.right; ++v, ++index) {
             float* out = dImage + (h * p.width + v) * p.channels + first;
             for (std::int64_t c = 0; c < width; ++c) {
-                const float gradient = dy[first + c]; // read in any case: a choice, not a branch
-                out[c] += where[c] == index ? gradient : 0.0F;
+                out[c] += valueIf(where[c] == index, dy[first + c]);
             }
         }
     }
