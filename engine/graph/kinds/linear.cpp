@@ -1,4 +1,4 @@
-// The dense layer.
+// The dense layer and the matrix product.
 #include "engine/graph/kinds/kinds.h"
 
 namespace millrace::graph::kinds {
@@ -29,10 +29,15 @@ std::int64_t lastOf(const Shape& shape)
     return shape[shape.rank() - 1];
 }
 
-/// B·I·O multiply-adds: dense has x (…,I) and weight (O,I), dense_backward_data weight (O,I) and dy (…,O).
+/// B·I·O multiply-adds, from x (…,I) and weight (O,I).
 double denseFlops(const Site& site)
 {
     return 2 * static_cast<double>(site.input(0).shape.elements()) * static_cast<double>(site.input(1).shape[0]);
+}
+/// The same from weight (O,I) and dy (…,O).
+double denseBackwardDataFlops(const Site& site)
+{
+    return 2 * static_cast<double>(site.input(1).shape.elements()) * static_cast<double>(site.input(0).shape[1]);
 }
 /// The same from x (…,I) and dy (…,O).
 double denseBackwardWeightsFlops(const Site& site)
@@ -71,6 +76,59 @@ Result<std::vector<OutputType>> denseBackwardWeightsShape(const Site& site)
     return gradients;
 }
 
+/// The last axis but one, or the last, as what is multiplied has it.
+std::int64_t rowsOf(const Shape& shape, bool transposed)
+{
+    return shape[shape.rank() - (transposed ? 1 : 2)];
+}
+std::int64_t columnsOf(const Shape& shape, bool transposed)
+{
+    return rowsOf(shape, !transposed);
+}
+
+Result<std::vector<OutputType>> matmulShape(const Site& site)
+{
+    const Shape &a = site.input(0).shape, &b = site.input(1).shape;
+    const bool transposeA = site->integer("transpose_a") != 0, transposeB = site->integer("transpose_b") != 0;
+    const std::size_t rank = a.rank();
+    bool fits = rank >= 2 && b.rank() == rank && a.elements() > 0 && b.elements() > 0;
+    for (std::size_t axis = 0; fits && axis + 2 < rank; ++axis) fits = a[axis] == b[axis];
+    if (!fits || columnsOf(a, transposeA) != rowsOf(b, transposeB))
+        return site.refuse(str("Layer ", site->layer, " cannot multiply ", a.toString(),
+                               transposeA ? " (transposed)" : "", " by ", b.toString(),
+                               transposeB ? " (transposed)" : "", "."),
+                           "The leading axes must be the same, and the columns of the first as many as the rows of the "
+                           "second.");
+    return std::vector<OutputType>{
+        {"out", a.with(rank - 2, rowsOf(a, transposeA)).with(rank - 1, columnsOf(b, transposeB))}};
+}
+
+double matmulFlops(const Site& site)
+{
+    const std::int64_t depth = columnsOf(site.input(0).shape, site->integer("transpose_a") != 0);
+    return 2 * static_cast<double>(site.output(0).shape.elements()) * static_cast<double>(depth);
+}
+
+/// With c = a b: da = dc b^T and db = a^T dc, exchanged for an input that lies transposed.
+Status matmulGradient(Differentiation& d)
+{
+    const Operation operation = d.operation();
+    const TensorId a = operation.inputs[0], b = operation.inputs[1], dc = d.outputGradient();
+    const bool transposeA = operation.integer("transpose_a") != 0, transposeB = operation.integer("transpose_b") != 0;
+    const auto product = [&](std::size_t input, TensorId left, TensorId right, bool transposeLeft,
+                             bool transposeRight) -> Status {
+        if (!d.wants(input)) return {};
+        auto attributes = operation.attributes;
+        attributes["transpose_a"] = std::int64_t{transposeLeft};
+        attributes["transpose_b"] = std::int64_t{transposeRight};
+        MR_TRY(const auto gradients, d.add("matmul", {left, right}, std::move(attributes)));
+        d.give(input, gradients[0]);
+        return {};
+    };
+    MR_CHECK(transposeA ? product(0, b, dc, transposeB, true) : product(0, dc, b, false, !transposeB));
+    return transposeB ? product(1, dc, a, true, transposeA) : product(1, a, dc, !transposeA, false);
+}
+
 } // namespace
 
 std::span<const OperationKind> linear()
@@ -86,12 +144,18 @@ std::span<const OperationKind> linear()
          .inputs = {{"weight"}, {"dy"}},
          .attributes = {},
          .shape = denseBackwardDataShape,
-         .flops = denseFlops},
+         .flops = denseBackwardDataFlops},
         {.name = "dense_backward_weights",
          .inputs = {{"x"}, {"dy"}},
          .attributes = {"bias"},
          .shape = denseBackwardWeightsShape,
          .flops = denseBackwardWeightsFlops},
+        {.name = "matmul",
+         .inputs = {{"a"}, {"b"}},
+         .attributes = {"transpose_a", "transpose_b"},
+         .shape = matmulShape,
+         .flops = matmulFlops,
+         .gradient = matmulGradient},
     };
     return kinds;
 }
