@@ -252,6 +252,7 @@ Json paramJson(const ParamSpec& spec)
     if (spec.minimum) json["minimum"] = bound(spec, *spec.minimum);
     if (spec.maximum) json["maximum"] = bound(spec, *spec.maximum);
     if (!spec.choices.empty()) json["choices"] = spec.choices;
+    if (spec.isFolder) json["folder"] = true;
     if (spec.advanced) json["advanced"] = true;
     if (spec.defaultsBy) json["defaults_by"] = {{"param", spec.defaultsBy->param}, {"values", spec.defaultsBy->values}};
     if (spec.appliesWhen)

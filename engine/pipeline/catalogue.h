@@ -68,7 +68,8 @@ struct ParamSpec
     bool advanced = false;                  ///< shown under "More"
     std::optional<DefaultsBy> defaultsBy;
     std::optional<AppliesWhen> appliesWhen;
-    bool isName = false; ///< for Text: letters, digits, '.', '_' and '-' alone, at most 128
+    bool isName = false;   ///< for Text: letters, digits, '.', '_' and '-' alone, at most 128
+    bool isFolder = false; ///< for Path: of a folder instead of a file
 };
 
 struct NodeSpec

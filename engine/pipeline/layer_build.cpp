@@ -107,7 +107,9 @@ private:
         const Node& node = m_layers.nodes[index];
         const NodeSpec* spec = m_result.structure.specs[index];
         if (!spec || !m_result.structure.usable[index]) return;
-        LayerSite site{node, *spec, {}, m_answers, m_options.schema ? m_options.schema->vocabulary : 0};
+        LayerSite site{node,      *spec, {},
+                       m_answers, m_options.schema ? m_options.schema->vocabulary : 0,
+                       m_options.places};
         for (const PortSpec& input : spec->inputs) {
             const auto from = source(index, input.id);
             if (!from && !input.required) continue;

@@ -30,6 +30,7 @@ struct LayerBuildOptions
     bool unusedToo = false;        ///< builds what leads to no output as well, for its shapes
     bool classesAreSample = false; ///< the file was not read to its end: it may hold more classes than the schema says
     std::string prefix;            ///< before layer ids in problems
+    std::int64_t places = 0;       ///< > 0: of a model that reads a text piece by piece (see buildDecoder)
 };
 
 /// Builds as much as can be built and reports all problems found on the way.

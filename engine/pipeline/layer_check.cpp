@@ -19,6 +19,8 @@ std::string factOf(std::size_t index, const Document& layers, const LayerBuild& 
     if (!spec) return {};
     if (spec->type == "layer.output" && schema.target == TargetKind::Classes)
         return str(formatCount(static_cast<std::int64_t>(schema.classes.size())), " classes");
+    if (spec->type == "layer.output" && schema.target == TargetKind::NextToken)
+        return str("the next of ", formatCount(schema.vocabulary), " tokens");
     if (spec->type == "layer.output") return schema.target == TargetKind::Number ? "1 number" : "";
     const auto output = build.outputs[index];
     const std::string shape = output ? rowShape(build.graph.tensor(*output).shape) : std::string();

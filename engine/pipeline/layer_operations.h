@@ -17,6 +17,7 @@ struct LayerSite
     std::vector<graph::TensorId> inputs;
     std::int64_t answers = 0;    ///< numbers that the model is to give for each row; 0: not known
     std::int64_t vocabulary = 0; ///< how many tokens there are; 0: the rows are no tokens
+    std::int64_t places = 0;     ///< > 0: the model reads a text piece by piece and remembers so many of its tokens
 };
 
 /// Adds the layer's weights and operations and gives its output; nothing where that depends on what is not known.

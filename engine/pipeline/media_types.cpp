@@ -37,11 +37,34 @@ NodeSpec textData()
     };
     return spec;
 }
+
+NodeSpec imageFolderData()
+{
+    NodeSpec spec = nodeType("data.image_folder", "Image folder", "Data",
+                             "PNG and JPEG images in a folder that has one sub-folder for each class, all stretched to "
+                             "one size. What is transparent lies on white, photographs are turned upright.");
+    spec.outputs = {rowsPort("rows", "Rows")};
+    ParamSpec path = pathParam("path", "Folder",
+                               "The folder with one sub-folder for each class, relative to the "
+                               "pipeline file.");
+    path.isFolder = true;
+    spec.params = {
+        std::move(path),
+        integerParam("height", "Height", "Rows of pixels of each image.", 32, 1, 1024, "pixels"),
+        integerParam("width", "Width", "Columns of pixels of each image.", 32, 1, 1024, "pixels"),
+        choiceParam("mode", "Mode", "colour: red, green and blue. grey: brightness alone.", {"colour", "grey"},
+                    "colour"),
+        advanced(numberParam("bad", "Bad images",
+                             "How many images may be left out because they cannot be read; with more, reading stops.",
+                             1, 0, 100, "%")),
+    };
+    return spec;
+}
 } // namespace
 
 std::vector<NodeSpec> mediaTypes()
 {
-    return {textData()};
+    return {textData(), imageFolderData()};
 }
 
 } // namespace millrace::pipeline

@@ -27,6 +27,17 @@ Result<Document> expandModel(const Node& node, const Catalogue& catalogue, const
     return layers;
 }
 
+namespace {
+Result<graph::Graph> build(const Document& layers, const Catalogue& catalogue, const LayerBuildOptions& options)
+{
+    std::vector<Problem> problems;
+    LayerBuild built = buildLayers(layers, catalogue, options, problems);
+    for (Problem& problem : problems)
+        if (problem.severity == Severity::Error) return std::move(problem.error);
+    return std::move(built.graph);
+}
+} // namespace
+
 Result<graph::Graph> buildModel(const Document& layers, const Catalogue& catalogue, const RowsSchema& schema,
                                 std::int64_t batch)
 {
@@ -34,14 +45,26 @@ Result<graph::Graph> buildModel(const Document& layers, const Catalogue& catalog
     if (answersPerRow(schema) == 0)
         return makeError(Code::InvalidArgument,
                          "The rows have no target, so it is not known what the model is to answer.");
-    std::vector<Problem> problems;
     LayerBuildOptions options;
     options.schema = &schema;
     options.batch = batch;
-    LayerBuild build = buildLayers(layers, catalogue, options, problems);
-    for (Problem& problem : problems)
-        if (problem.severity == Severity::Error) return std::move(problem.error);
-    return std::move(build.graph);
+    return build(layers, catalogue, options);
+}
+
+Result<graph::Graph> buildDecoder(const Document& layers, const Catalogue& catalogue, const RowsSchema& schema,
+                                  std::int64_t steps, std::int64_t places)
+{
+    if (schema.target != TargetKind::NextToken || schema.vocabulary < 1)
+        return makeError(Code::InvalidArgument, "The model does not predict the next token of a text.")
+            .advise("Train one on tokens with a Train Language node.");
+    if (steps < 1 || places < steps)
+        return makeError(Code::InvalidArgument,
+                         str("A piece of ", steps, " tokens does not fit the model's ", places, " places."));
+    const RowsSchema piece = windowsOf(schema, steps);
+    LayerBuildOptions options;
+    options.schema = &piece;
+    options.places = places;
+    return build(layers, catalogue, options);
 }
 
 } // namespace millrace::pipeline

@@ -104,7 +104,7 @@ std::vector<OptimizerType> fullBatch()
          "conditions",
          "Nocedal, Wright 2006, Numerical Optimization, algorithms 7.5 and 3.5.",
          {{"learning_rate", 1}, {"weight_decay", 0}},
-         22,
+         23,
          true},
         {"cg",
          "Conjugate gradients",

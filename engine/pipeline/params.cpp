@@ -54,7 +54,7 @@ std::string expectation(const ParamSpec& spec)
         return spec.isName ? str("a name of at most ", kNameLength, " letters (a-z), digits, '.', '_' and '-'")
                            : str("a text of at most ", formatCount(kTextLength), " bytes");
     case ParamKind::Path:
-        return "the path of a file";
+        return spec.isFolder ? "the path of a folder" : "the path of a file";
     case ParamKind::IntegerList:
         return str("a list of at most ", kListLength, " whole numbers", range(spec), "");
     case ParamKind::Layers:

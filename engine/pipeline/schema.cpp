@@ -70,6 +70,14 @@ std::int64_t trainRows(std::int64_t rows, double fraction)
     return std::max<std::int64_t>(std::min(std::max<std::int64_t>(rounded, 1), rows - 1), 0);
 }
 
+RowsSchema windowsOf(const RowsSchema& tokens, std::int64_t context)
+{
+    RowsSchema windows = tokens;
+    windows.features = Shape{context};
+    windows.target = TargetKind::NextToken;
+    return windows;
+}
+
 nlohmann::json toJson(const RowsSchema& schema)
 {
     nlohmann::json json;

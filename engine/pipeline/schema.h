@@ -52,6 +52,9 @@ std::int64_t answersPerRow(const RowsSchema& schema);
 /// most rows - 1.
 std::int64_t trainRows(std::int64_t rows, double fraction);
 
+/// The rows that a language model is trained on: windows of that many of the tokens, whose target is what follows each.
+RowsSchema windowsOf(const RowsSchema& tokens, std::int64_t context);
+
 nlohmann::json toJson(const RowsSchema& schema);
 /// Errors: InvalidFormat.
 Result<RowsSchema> rowsSchemaFromJson(const nlohmann::json& json);

@@ -136,8 +136,9 @@ std::vector<ParamSpec> lossParams(const Trainer& trainer)
     weights.appliesWhen = smoothing.appliesWhen;
     return {choiceParam("loss", "Loss",
                         "What training makes small. auto: cross_entropy for classes, mse for a number. "
-                        "binary_cross_entropy: for two classes or for independent ones. mse: the mean squared error. "
-                        "mae: the mean absolute error. huber: squared up to 1, absolute beyond.",
+                        "binary_cross_entropy: of each class by itself, for classes. mse: the mean squared error. mae: "
+                        "the mean absolute error. huber: squared up to 1, absolute beyond. For classes these three "
+                        "compare with 1 for the right one and 0 for the others.",
                         {"auto", "cross_entropy", "binary_cross_entropy", "mse", "mae", "huber"}, "auto"),
             smoothing, weights};
 }
@@ -156,9 +157,9 @@ std::vector<ParamSpec> stepParams(const Trainer& trainer)
             "as the model, such as 0.999; 0: off.",
             0, 0, 0.99999),
         integerParam("gradient_accumulation", "Gradient accumulation",
-                     "Adds up the gradients of so many batches before each step: the step of a batch so many times "
-                     "larger, in the memory of one. Batch norm still sees single batches.",
-                     1, 1, 4096, "batches"),
+                     "Divides each batch into so many parts, which must be of one size, and adds up their gradients: "
+                     "the same step in less memory. Batch norm sees the parts.",
+                     1, 1, 4096, "parts"),
         choiceParam("precision", "Precision",
                     "f32: 32-bit numbers. bf16: products of 16-bit numbers, added up and kept in 32 bits; faster where "
                     "the processor has them.",

@@ -2,6 +2,7 @@
 //
 //   # name of the case
 //   layers 8×8×1 10            the graph is one of layers, for rows of that shape and so many classes
+//   tokens 65 32               the graph is one of layers, for windows of 32 tokens from a vocabulary of 65
 //   node ID TYPE [{params}]
 //   link NODE.PORT NODE.PORT
 //   > error NODE[/PARAM][.PORT] [link N]: message advice
@@ -44,11 +45,23 @@ RowsSchema table(std::vector<std::string> columns, std::vector<std::string> clas
     return schema;
 }
 
+RowsSchema text(std::int64_t vocabulary, std::int64_t tokens)
+{
+    RowsSchema schema;
+    schema.features = {1};
+    schema.rows = tokens;
+    schema.vocabulary = vocabulary;
+    schema.target = TargetKind::NextToken;
+    return schema;
+}
+
 // Stands for the data module: a few files by name.
 Result<RowsSchema> inspect(const Node& node, const NodeSpec& spec)
 {
     if (spec.type == "data.builtin") return images(8, 10, 1797);
     const auto file = paramValue(node, spec, spec.type == "data.idx" ? "images" : "path").get<std::string>();
+    if (file == "shakespeare.txt") return text(65, 1115394);
+    if (file == "haiku.txt") return text(20, 100);
     if (file == "mnist.gz") return images(28, 10, 10000);
     if (file == "iris.csv") return table({"a", "b", "c", "d"}, {"x", "y", "z"}, 150);
     if (file == "other.csv") return table({"a", "b", "C", "d"}, {"x", "y", "z"}, 150);
@@ -88,6 +101,7 @@ void readLine(std::string_view line, Case& result)
 {
     const auto words = split(line, ' ');
     if (words[0] == "layers") result.layers = schemaOf(words[1], words[2]);
+    if (words[0] == "tokens") result.layers = windowsOf(text(*parseInteger(words[1]), 1000), *parseInteger(words[2]));
     if (words[0] == "link") result.document.links.push_back({endpoint(words[1]), endpoint(words[2])});
     if (words[0] == ">") result.expected.emplace_back(line.substr(2));
     if (words[0] == "node") {
@@ -100,16 +114,18 @@ void readLine(std::string_view line, Case& result)
     }
 }
 
-std::vector<Case> readCases(const std::string& file)
+std::vector<Case> readCases()
 {
-    const auto text = readFile(file, 1 << 20);
     std::vector<Case> cases;
-    if (!text) return cases;
-    for (const std::string_view line : split(*text, '\n')) {
-        if (line.starts_with("# "))
-            cases.push_back({std::string(line.substr(2)), {}, {}, {}});
-        else if (!cases.empty() && !line.empty())
-            readLine(line, cases.back());
+    for (const std::string_view file : {"check", "models"}) {
+        const auto lines = readFile(str(MILLRACE_TEST_DATA, "/cases/", file, ".txt"), 1 << 20);
+        if (!lines) return {};
+        bool inCase = false; // what stands before the first case says what the file is
+        for (const std::string_view line : split(*lines, '\n')) {
+            if (line.starts_with("# ")) cases.push_back({std::string(line.substr(2)), {}, {}, {}});
+            inCase = inCase || line.starts_with("# ");
+            if (inCase && !line.empty() && !line.starts_with("# ")) readLine(line, cases.back());
+        }
     }
     return cases;
 }
@@ -159,14 +175,14 @@ private slots:
 void CheckTest::cases_data()
 {
     QTest::addColumn<int>("index");
-    const auto all = readCases(str(MILLRACE_TEST_DATA, "/cases/check.txt"));
+    const auto all = readCases();
     for (std::size_t i = 0; i < all.size(); ++i) QTest::newRow(all[i].name.c_str()) << static_cast<int>(i);
 }
 
 void CheckTest::cases()
 {
     QFETCH(int, index);
-    const Case given = readCases(str(MILLRACE_TEST_DATA, "/cases/check.txt"))[static_cast<std::size_t>(index)];
+    const Case given = readCases()[static_cast<std::size_t>(index)];
     const Catalogue catalogue = Catalogue::create();
     const CheckReport report = given.layers ? checkLayers(given.document, catalogue, *given.layers)
                                             : check(given.document, catalogue, inspect);

@@ -1,13 +1,10 @@
 // Models as one node: what they become, how large they are beside the published figures, and that opening one changes
 // nothing.
-#include "engine/compile/program.h"
-#include "engine/execute/executor.h"
 #include "engine/pipeline/model_builder.h"
 #include "kernels/base/text.h"
 
 #include <QtTest>
 
-#include <algorithm>
 #include <set>
 
 using namespace millrace;
@@ -58,7 +55,8 @@ Node model(const QString& type, const QByteArray& params)
     return {"net", type.toStdString(), 0, 0, Json::parse(params.toStdString()), Json::object()};
 }
 
-// All that an executor would run on: operations with what they read and write, and how weights start.
+// All that an executor would run on: operations with what they read and write, and how weights start. With the seed,
+// a weight's name and this decide its first value.
 std::string described(const graph::Graph& graph)
 {
     std::string text;
@@ -210,15 +208,9 @@ void ModelsTest::openingChangesNothing()
     const auto again = expandModel(*read->find("net"), catalogue, schema);
     QVERIFY(again);
 
-    auto before = buildModel(*layers, catalogue, schema, 2), after = buildModel(*again, catalogue, schema, 2);
+    const auto before = buildModel(*layers, catalogue, schema, 2), after = buildModel(*again, catalogue, schema, 2);
     QVERIFY(before && after);
     QCOMPARE(QString::fromStdString(described(*after)), QString::fromStdString(described(*before)));
-    const auto weights = [](graph::Graph graph) {
-        const auto program = compile::plan(std::move(graph), compile::Mode::Inference);
-        return *execute::Weights::create(*program, 7);
-    };
-    const auto one = weights(*std::move(before)), two = weights(*std::move(after));
-    QVERIFY(std::ranges::equal(one->parameters(), two->parameters()));
 }
 
 void ModelsTest::layersDoNotLieOnEachOther()

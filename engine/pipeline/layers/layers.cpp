@@ -72,10 +72,10 @@ Result<TensorId> Site::weight(std::string_view name, std::vector<std::int64_t> d
     return m_graph.addTensor(std::move(tensor));
 }
 
-Result<TensorId> Site::state(std::string_view name, std::int64_t size, Tensor::Initial initial)
+Result<TensorId> Site::state(std::string_view name, std::vector<std::int64_t> dimensions, Tensor::Initial initial)
 {
     Tensor tensor;
-    tensor.shape = Shape{size};
+    MR_TRY(tensor.shape, Shape::create(dimensions));
     tensor.name = str(id(), ".", name);
     tensor.role = Role::State;
     tensor.initial = initial;
@@ -95,6 +95,27 @@ Result<TensorId> Site::weightOf(const std::string& layer, std::string_view name,
                                          name, " leads to it."))
         .atNode(id(), std::move(parameter))
         .advise("Name an Embedding layer that stands before it, or leave it empty for weights of its own.");
+}
+
+Result<TensorId> Site::offset()
+{
+    if (const auto port = m_graph.ports().find("offset"); port != m_graph.ports().end()) return port->second;
+    Tensor tensor;
+    tensor.name = "offset";
+    tensor.role = Role::Input;
+    tensor.type = DType::I32;
+    tensor.shape = Shape{1};
+    return m_graph.ports()["offset"] = m_graph.addTensor(std::move(tensor));
+}
+
+Status Site::needWholeSequence() const
+{
+    if (places() == 0) return {};
+    return makeError(Code::Unsupported, str("Layer ", id(), " (", m_site.spec.title,
+                                            ") works across the steps of a text, so the model cannot go on token by "
+                                            "token."))
+        .atNode(id())
+        .advise("Only models whose steps meet in causal attention, LSTM or GRU layers can.");
 }
 
 Result<TensorId> Site::operation(std::string kind, std::vector<TensorId> inputs, Attributes attributes)

@@ -55,13 +55,20 @@ public:
 
     /// Adds a weight or state of the layer, "conv1.weight".
     Result<TensorId> weight(std::string_view name, std::vector<std::int64_t> dimensions, const Start& start);
-    Result<TensorId> state(std::string_view name, std::int64_t size, graph::Tensor::Initial initial);
+    Result<TensorId> state(std::string_view name, std::vector<std::int64_t> dimensions, graph::Tensor::Initial initial);
     /// The weight that another layer added. Errors: NotFound where it is not before this one.
     Result<TensorId> weightOf(const std::string& layer, std::string_view name, std::string parameter) const;
     /// Adds an operation and gives its first output; `output` gives it as the layer's.
     Built output(std::string kind, std::vector<TensorId> inputs, Attributes attributes = {});
     Result<TensorId> operation(std::string kind, std::vector<TensorId> inputs, Attributes attributes = {});
     const Shape& shapeOf(TensorId tensor) const { return m_graph.tensor(tensor).shape; }
+
+    /// How many tokens a model remembers that reads a text piece by piece; 0: it sees its input whole.
+    std::int64_t places() const { return m_site.places; }
+    /// Where the piece begins in the text: the port "offset", added by the first layer that asks. Only with places.
+    Result<TensorId> offset();
+    /// For layers that work across the steps of a sequence. Errors: Unsupported where the model sees only a piece.
+    Status needWholeSequence() const;
 
 private:
     graph::Graph& m_graph;

@@ -98,7 +98,12 @@ Built addPosition(Site& site)
     const double deviation = site.number("deviation");
     MR_TRY(const TensorId table, site.weight("weight", {site.whole("context"), site.width()},
                                              Start::normal(deviation > 0 ? deviation : 0.02)));
-    return site.output("position", {site.input(), table});
+    std::vector<TensorId> inputs{site.input(), table};
+    if (site.places() > 0) {
+        MR_TRY(const TensorId offset, site.offset());
+        inputs.push_back(offset);
+    }
+    return site.output("position", std::move(inputs));
 }
 
 Row position()

@@ -21,8 +21,8 @@ Result<std::vector<TensorId>> scaled(Site& site, bool bias)
 Built addBatchNorm(Site& site)
 {
     MR_TRY(auto inputs, scaled(site, true));
-    MR_TRY(const TensorId mean, site.state("running_mean", site.width(), Initial::Zero));
-    MR_TRY(const TensorId variance, site.state("running_variance", site.width(), Initial::One));
+    MR_TRY(const TensorId mean, site.state("running_mean", {site.width()}, Initial::Zero));
+    MR_TRY(const TensorId variance, site.state("running_variance", {site.width()}, Initial::One));
     inputs.insert(inputs.end(), {mean, variance});
     return site.output("batch_norm", std::move(inputs),
                        {{"momentum", site.number("momentum")}, {"epsilon", site.number("epsilon")}});
@@ -47,6 +47,7 @@ Built addGroupNorm(Site& site)
         return site.refuse(str("Layer ", site.id(), " divides ", site.width(), " channels of ", site.described(),
                                " into ", groups, " groups of the same size."),
                            "Take a number of groups that divides the channels.", "groups");
+    MR_CHECK(site.needWholeSequence());
     MR_TRY(auto inputs, scaled(site, true));
     return site.output("group_norm", std::move(inputs), {{"groups", groups}, {"epsilon", site.number("epsilon")}});
 }

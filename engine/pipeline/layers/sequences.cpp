@@ -27,6 +27,22 @@ Result<TensorId> project(Site& site, TensorId x, const std::string& part, std::i
     return site.operation("dense", std::move(inputs));
 }
 
+// The places of the keys and values that it has seen, where the model reads a text piece by piece.
+Result<std::vector<TensorId>> attended(Site& site, TensorId packed)
+{
+    std::vector<TensorId> inputs{packed};
+    if (site.places() == 0) return inputs;
+    if (!site.flag("causal")) MR_CHECK(site.needWholeSequence());
+    for (const char* name : {"key_cache", "value_cache"}) {
+        MR_TRY(const TensorId cache,
+               site.state(name, {site.shape()[0], site.places(), site.width()}, graph::Tensor::Initial::Zero));
+        inputs.push_back(cache);
+    }
+    MR_TRY(const TensorId offset, site.offset());
+    inputs.push_back(offset);
+    return inputs;
+}
+
 Built addAttention(Site& site)
 {
     MR_CHECK(checkSequence(site));
@@ -38,9 +54,10 @@ Built addAttention(Site& site)
     const double deviation = site.number("deviation"), outDeviation = site.number("output_deviation");
     MR_TRY(const TensorId packed, project(site, site.input(), "qkv", 3 * width,
                                           deviation > 0 ? Start::normal(deviation) : Start::xavier(width, 3 * width)));
-    MR_TRY(const TensorId attended,
-           site.operation("attention", {packed}, {{"heads", heads}, {"causal", std::int64_t{site.flag("causal")}}}));
-    MR_TRY(const TensorId out, project(site, attended, "out", width,
+    MR_TRY(auto inputs, attended(site, packed));
+    MR_TRY(const TensorId found, site.operation("attention", std::move(inputs),
+                                                {{"heads", heads}, {"causal", std::int64_t{site.flag("causal")}}}));
+    MR_TRY(const TensorId out, project(site, found, "out", width,
                                        outDeviation > 0 ? Start::normal(outDeviation) : Start::uniform(width, width)));
     return std::optional(out);
 }
@@ -89,8 +106,13 @@ Built addRecurrent(Site& site)
     MR_TRY(const TensorId weightHidden, site.weight("weight_hidden", {gates, units}, Start::uniform(units, units)));
     MR_TRY(const TensorId biasInput, site.weight("bias_input", {gates}, Start::uniform(units, 0, false)));
     MR_TRY(const TensorId biasHidden, site.weight("bias_hidden", {gates}, Start::uniform(units, 0, false)));
-    MR_TRY(const TensorId sequence,
-           site.operation(lstm ? "lstm" : "gru", {site.input(), weightInput, weightHidden, biasInput, biasHidden}));
+    std::vector<TensorId> inputs{site.input(), weightInput, weightHidden, biasInput, biasHidden};
+    for (const char* name : {"hidden", "cell"}) { // what it carries from piece to piece of a text
+        if (site.places() == 0 || (!lstm && name == std::string_view("cell"))) continue;
+        MR_TRY(const TensorId state, site.state(name, {site.shape()[0], units}, graph::Tensor::Initial::Zero));
+        inputs.push_back(state);
+    }
+    MR_TRY(const TensorId sequence, site.operation(lstm ? "lstm" : "gru", std::move(inputs)));
     if (site.text("return") == "last") return lastStep(site, sequence);
     return std::optional(sequence);
 }

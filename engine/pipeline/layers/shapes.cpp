@@ -13,14 +13,16 @@ Built addNamesake(Site& site)
 
 Built addReshape(Site& site)
 {
+    MR_CHECK(site.needWholeSequence());
     return site.output("reshape", site.inputs(), {{"shape", site.list("shape")}});
 }
 
-// The user's order names each axis of a row once; the batch stays first.
+// The order names each axis of a row once; the batch stays first.
 Built addTranspose(Site& site)
 {
+    MR_CHECK(site.needWholeSequence());
     const auto order = site.list("order");
-    std::vector<std::int64_t> whole{0};
+    std::vector<std::int64_t> axes;
     std::vector<bool> seen(site.shape().rank(), false);
     for (const std::int64_t given : order) {
         MR_TRY(const std::int64_t axis, site.axis(given, "order"));
@@ -28,18 +30,19 @@ Built addTranspose(Site& site)
             return site.refuse(str("The order names axis ", given, " twice."), "Name each axis of a row once.",
                                "order");
         seen[static_cast<std::size_t>(axis)] = true;
-        whole.push_back(axis);
+        axes.push_back(axis);
     }
-    if (whole.size() != site.shape().rank())
+    if (axes.size() + 1 != site.shape().rank())
         return site.refuse(str("The order names ", order.size(), " axes, but ", site.described(), " has ",
                                site.shape().rank() - 1, "."),
                            "Name each axis of a row once.", "order");
-    return site.output("transpose", site.inputs(), {{"order", whole}});
+    return site.output("transpose", site.inputs(), {{"order", axes}});
 }
 
 Built addSlice(Site& site)
 {
     MR_TRY(const std::int64_t axis, site.axis(site.whole("axis"), "axis"));
+    if (axis == 1) MR_CHECK(site.needWholeSequence());
     const std::int64_t length = site.shape()[static_cast<std::size_t>(axis)];
     const std::int64_t given = site.whole("start"), start = given < 0 ? length + given : given;
     if (start < 0 || start >= length)
@@ -57,6 +60,7 @@ Built addSlice(Site& site)
 Built addConcatenate(Site& site)
 {
     MR_TRY(const std::int64_t axis, site.axis(site.whole("axis"), "axis"));
+    if (axis == 1) MR_CHECK(site.needWholeSequence());
     return site.output("concatenate", site.inputs(), {{"axis", axis}});
 }
 
@@ -65,6 +69,7 @@ Built addReduce(Site& site)
     std::vector<std::int64_t> axes;
     for (const std::int64_t given : site.list("axes")) {
         MR_TRY(const std::int64_t axis, site.axis(given, "axes"));
+        if (axis == 1) MR_CHECK(site.needWholeSequence());
         axes.push_back(axis);
     }
     if (axes.empty()) return site.refuse("No axis to reduce is named.", "Name at least one; −1 is the last.", "axes");
