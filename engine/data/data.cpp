@@ -2,7 +2,9 @@
 
 #include "engine/data/csv.h"
 #include "engine/data/idx.h"
+#include "engine/data/image_folder.h"
 #include "engine/data/path_reference.h"
+#include "engine/data/shard_reader.h"
 #include "engine/data/text.h"
 #include "kernels/base/files.h"
 #include "kernels/base/hash.h"
@@ -62,9 +64,11 @@ Result<std::vector<NodeFile>> filesOf(const Node& node, const NodeSpec& spec, co
         parameters = {"path"};
     else if (node.type == "data.idx")
         parameters = {"images", "labels"};
+    else if (node.type == "data.shards")
+        parameters = {"path"};
     else if (node.type == "data.text" && textParam(node, spec, "tokenizer") == "gpt2")
         parameters = {"path", "vocab", "merges"};
-    else if (node.type == "data.text")
+    else if (node.type == "data.text" || node.type == "data.image_folder")
         parameters = {"path"};
     else
         return makeError(Code::Unsupported, str("\"", printable(node.type), "\" is not a source of rows."))
@@ -166,18 +170,46 @@ Result<pipeline::RowsSchema> inspectTextFile(const std::string& path, const Text
     return inspectText(open, size, options, path);
 }
 
+ImageFolderOptions imageOptions(const Node& node, const NodeSpec& spec)
+{
+    ImageFolderOptions options;
+    options.height = pipeline::paramValue(node, spec, "height").get<std::int64_t>();
+    options.width = pipeline::paramValue(node, spec, "width").get<std::int64_t>();
+    options.colour = textParam(node, spec, "mode") != "grey";
+    options.badPercent = pipeline::paramValue(node, spec, "bad").get<double>();
+    return options;
+}
+
+/// What shows that a file, or what lies in a folder and its folders, was changed; empty where it is not there.
+std::string stampOf(const std::string& path, bool withFolders)
+{
+    struct stat status
+    {
+    };
+    if (::stat(path.c_str(), &status) != 0) return {};
+    std::string stamp = str('\0', path, '\0', status.st_size, '\0', status.st_ino, '\0', status.st_mtim.tv_sec, '\0',
+                            status.st_mtim.tv_nsec);
+    if (!S_ISDIR(status.st_mode) || !withFolders) return stamp;
+    for (const std::string& name : listDirectory(path).value_or(std::vector<std::string>()))
+        stamp += stampOf(joinPath(path, name), false);
+    return stamp;
+}
+
+Result<pipeline::RowsSchema> inspectShards(const std::string& path)
+{
+    MR_TRY(const auto shards, ShardSet::open(path));
+    return shards->description().schema;
+}
+
 /// Node parameters and the files' stamps: while it stays the same, so does the answer of `inspect`.
 std::string inspectKey(const Node& node, const std::vector<NodeFile>& files)
 {
     std::string key =
         str(node.id, '\0', node.type, '\0', node.params.dump(-1, ' ', false, pipeline::Json::error_handler_t::replace));
     for (const NodeFile& file : files) {
-        struct stat status
-        {
-        };
-        if (::stat(file.path.c_str(), &status) != 0) return {};
-        key += str('\0', file.path, '\0', status.st_size, '\0', status.st_ino, '\0', status.st_mtim.tv_sec, '\0',
-                   status.st_mtim.tv_nsec);
+        const std::string stamp = stampOf(file.path, true);
+        if (stamp.empty()) return {};
+        key += stamp;
     }
     return key;
 }
@@ -210,11 +242,20 @@ private:
 };
 } // namespace
 
+Result<std::string> folderOf(const Node& node, const NodeSpec& spec, const Folders& folders)
+{
+    return pathParam(node, spec, "path", folders);
+}
+
 Result<Dataset> load(const Node& node, const NodeSpec& spec, const Folders& folders, std::stop_token stop)
 {
     MR_TRY(const auto files, filesOf(node, spec, folders));
     if (node.type == "data.csv")
         return atNode(loadCsv(files[0].path, csvOptions(node, spec), folders.place, stop), node, files);
+    if (node.type == "data.shards")
+        return atNode(openShards(files[0].path, folders.place.memoryBytes), node, files);
+    if (node.type == "data.image_folder")
+        return atNode(readImageFolder(files[0].path, imageOptions(node, spec), folders.place, stop), node, files);
     const float maximum = node.type == "data.builtin" ? kDigitsMaximum : kByteMaximum;
     return atNode(loadImages(files, maximum, stop), node, files);
 }
@@ -228,8 +269,11 @@ Result<TokenSet> loadTokens(const Node& node, const NodeSpec& spec, const Folder
 Result<pipeline::RowsSchema> inspect(const Node& node, const NodeSpec& spec, const Folders& folders)
 {
     MR_TRY(const auto files, filesOf(node, spec, folders));
+    if (node.type == "data.shards") return atNode(inspectShards(files[0].path), node, files);
     if (node.type == "data.text")
         return atNode(inspectTextFile(files[0].path, textOptions(node, spec, files)), node, files);
+    if (node.type == "data.image_folder")
+        return atNode(inspectImageFolder(files[0].path, imageOptions(node, spec)), node, files);
     if (node.type == "data.csv") return atNode(inspectCsvFile(files[0].path, csvOptions(node, spec)), node, files);
     return atNode(inspectImages(files), node, files);
 }
@@ -244,6 +288,11 @@ pipeline::InspectData rememberingInspector(Folders folders)
 Result<std::string> contentHash(const Node& node, const NodeSpec& spec, const Folders& folders)
 {
     MR_TRY(const auto files, filesOf(node, spec, folders));
+    if (node.type == "data.image_folder") return atNode(hashImageFolder(files[0].path), node, files);
+    if (node.type == "data.shards") {
+        MR_TRY(const auto shards, atNode(ShardSet::open(files[0].path), node, files));
+        return shards->contentHash();
+    }
     std::string hashes;
     for (const NodeFile& file : files) {
         MR_TRY(const std::string hash, atNode(sha256OfFile(file.path), node, files));

@@ -1,6 +1,7 @@
 // The catalogue is whole and consistent; settings change what they name; cache keys depend on what a result depends on.
 #include "engine/pipeline/cache_key.h"
 #include "engine/pipeline/catalogue.h"
+#include "engine/pipeline/catalogue_page.h"
 #include "engine/pipeline/optimizer_types.h"
 #include "engine/pipeline/schedule_types.h"
 #include "kernels/base/files.h"
@@ -8,6 +9,7 @@
 
 #include <QtTest>
 
+#include <algorithm>
 #include <set>
 
 using namespace millrace;
@@ -46,6 +48,7 @@ private slots:
     void defaultsFollowOtherParameters();
     void everyRowOfATableIsAParameter();
     void asJson();
+    void pageIsTheProgram();
     void settingsChangeParameters_data();
     void settingsChangeParameters();
     void wrongSettingsAreRefused_data();
@@ -266,6 +269,20 @@ void CatalogueTest::asJson()
     QCOMPARE(split["params"][1].dump(),
              std::string(R"({"id":"seed","title":"Seed","kind":"integer","required":false,"default":7,"minimum":0,)"
                          R"("maximum":9007199254740991,"help":"The same seed always gives the same split."})"));
+}
+
+// resources/catalogue.md is what `millrace nodes --page` prints.
+void CatalogueTest::pageIsTheProgram()
+{
+    const auto kept = readFile(str(MILLRACE_SOURCE_DIR, "/resources/catalogue.md"), 4 << 20);
+    QVERIFY(kept);
+    const auto wanted = split(*kept, '\n');
+    const std::string page = cataloguePage(Catalogue::create());
+    const auto printed = split(page, '\n');
+    for (std::size_t line = 0; line < std::min(wanted.size(), printed.size()); ++line)
+        QCOMPARE(QString::fromStdString(str(line + 1, ": ", printed[line])),
+                 QString::fromStdString(str(line + 1, ": ", wanted[line])));
+    QCOMPARE(printed.size(), wanted.size());
 }
 
 void CatalogueTest::settingsChangeParameters_data()

@@ -123,7 +123,7 @@ QPushButton* ParamEditor::makeBrowse()
     button->setFixedWidth(34);
     button->setStyleSheet(QStringLiteral("padding: 0;"));
     button->setAccessibleName(tr("Choose %1").arg(toQt(m_spec.title)));
-    button->setToolTip(tr("Choose a file"));
+    button->setToolTip(m_spec.isFolder ? tr("Choose a folder") : tr("Choose a file"));
     connect(button, &QPushButton::clicked, this, &ParamEditor::browse);
     return button;
 }
@@ -210,7 +210,8 @@ void ParamEditor::browse()
 {
     auto* dialog = new QFileDialog(this, tr("Choose %1").arg(toQt(m_spec.title)), m_baseDirectory);
     dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setFileMode(QFileDialog::ExistingFile);
+    dialog->setFileMode(m_spec.isFolder ? QFileDialog::Directory : QFileDialog::ExistingFile);
+    dialog->setOption(QFileDialog::ShowDirsOnly, m_spec.isFolder);
     connect(dialog, &QFileDialog::fileSelected, this, &ParamEditor::takePath);
     dialog->open();
 }
