@@ -41,6 +41,12 @@ Result<graph::Graph> withGradients(graph::Graph forward, Loss loss, const LossOp
 /// Adds the loss alone, for evaluation; the port "output" stays.
 Result<graph::Graph> withLoss(graph::Graph forward, Loss loss, const LossOptions& options = {});
 
+/// A graph with gradients that keeps less: of each block of layers (those with a common "block." before their names)
+/// only what other layers read is kept for the gradients, the rest is computed again just before them. The results stay
+/// the same to the bit. Tensors keep their roles and ports, parameters and states their order.
+/// Source    Chen, Xu, Zhang, Guestrin 2016, arXiv:1604.06174.
+Result<graph::Graph> withRecompute(const graph::Graph& graph);
+
 enum class Mode
 {
     Training,
