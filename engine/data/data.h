@@ -22,7 +22,10 @@ struct Folders
     RowsPlace place = {};  ///< where rows go that do not fit into memory
 };
 
-/// The rows of a data node (data.builtin, data.csv, data.idx). Errors carry the node, its parameter, and file, line
+/// The folder that a node's parameter "path" names. Errors: as classifyPath, with node and parameter.
+Result<std::string> folderOf(const pipeline::Node& node, const pipeline::NodeSpec& spec, const Folders& folders);
+
+/// The rows of a data node (data.builtin, data.csv, data.idx, data.shards, …). Errors carry the node, its parameter, and file, line
 /// and column where known. Errors: NotFound, InvalidFormat, TooLarge, Unsupported, Io, Cancelled.
 Result<Dataset> load(const pipeline::Node& node, const pipeline::NodeSpec& spec, const Folders& folders,
                      std::stop_token stop = {});

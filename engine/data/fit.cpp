@@ -1,5 +1,6 @@
 #include "engine/data/fit.h"
 
+#include "engine/data/table_encoder.h"
 #include "kernels/base/text.h"
 #include "kernels/base/units.h"
 
@@ -9,6 +10,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 
 namespace millrace::data {
 
@@ -86,6 +88,31 @@ Status findRanks(const Dataset& rows, std::vector<RankSearch>& searches, std::st
 std::size_t fittedColumns(const pipeline::RowsSchema& schema)
 {
     return schema.image ? 1 : static_cast<std::size_t>(schema.features.elements());
+}
+
+std::vector<std::size_t> allColumns(const pipeline::RowsSchema& schema)
+{
+    std::vector<std::size_t> columns(fittedColumns(schema));
+    std::iota(columns.begin(), columns.end(), std::size_t{0});
+    return columns;
+}
+
+Result<std::vector<std::size_t>> numberColumns(const Dataset& rows)
+{
+    for (const auto& step : rows.preprocessing.steps) {
+        if (!step.is_object() || step.value("kind", nlohmann::json()) != "table") continue;
+        MR_TRY(const TableEncoder encoder, TableEncoder::fromStep(step));
+        // after a recode the features are others: then all are looked at, and no category has a missing value
+        if (encoder.featureCount() != static_cast<std::size_t>(rows.schema.features.elements())) break;
+        std::vector<std::size_t> columns;
+        std::size_t feature = 0;
+        for (const TableColumn& column : encoder.columns()) {
+            if (column.role == ColumnRole::Number) columns.push_back(feature++);
+            if (column.role == ColumnRole::Category) feature += column.values.size();
+        }
+        return columns;
+    }
+    return allColumns(rows.schema);
 }
 
 Result<Moments> fitMoments(const Dataset& rows, std::stop_token stop)

@@ -12,6 +12,9 @@ namespace millrace::data {
 
 /// One figure a column, for each column of features; an image's values are one column.
 std::size_t fittedColumns(const pipeline::RowsSchema& schema);
+/// All of these, and those of them that are numbers of a table, not texts of a category.
+std::vector<std::size_t> allColumns(const pipeline::RowsSchema& schema);
+Result<std::vector<std::size_t>> numberColumns(const Dataset& rows);
 
 /// Mean and population deviation, by two passes in double. Both 0 where a column has no value.
 struct Moments

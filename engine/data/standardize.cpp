@@ -1,13 +1,11 @@
 #include "engine/data/standardize.h"
 
 #include "engine/data/fit.h"
-#include "engine/data/table_encoder.h"
 #include "kernels/base/text.h"
 #include "kernels/base/units.h"
 
 #include <array>
 #include <cmath>
-#include <numeric>
 
 namespace millrace::data {
 
@@ -19,13 +17,6 @@ struct Spread
 {
     std::vector<double> offset, spread;
 };
-
-std::vector<std::size_t> allColumns(const Dataset& rows)
-{
-    std::vector<std::size_t> columns(fittedColumns(rows.schema));
-    std::iota(columns.begin(), columns.end(), std::size_t{0});
-    return columns;
-}
 
 Result<Spread> fitSpread(const Dataset& train, ScaleMethod method, std::stop_token stop)
 {
@@ -43,31 +34,12 @@ Result<Spread> fitSpread(const Dataset& train, ScaleMethod method, std::stop_tok
         return result;
     }
     constexpr std::array kQuartiles{0.25, 0.5, 0.75};
-    MR_TRY(const auto quartiles, fitQuantiles(train, allColumns(train), kQuartiles, stop));
+    MR_TRY(const auto quartiles, fitQuantiles(train, allColumns(train.schema), kQuartiles, stop));
     for (const auto& of : quartiles) {
         result.offset.push_back(of[1]);
         result.spread.push_back(of[2] - of[0]);
     }
     return result;
-}
-
-/// The features that are numbers of a table, not texts of a category.
-Result<std::vector<std::size_t>> numberColumns(const Dataset& rows)
-{
-    for (const auto& step : rows.preprocessing.steps) {
-        if (!step.is_object() || step.value("kind", nlohmann::json()) != "table") continue;
-        MR_TRY(const TableEncoder encoder, TableEncoder::fromStep(step));
-        // after a recode the features are others: then all are looked at, and no category has a missing value
-        if (encoder.featureCount() != static_cast<std::size_t>(rows.schema.features.elements())) break;
-        std::vector<std::size_t> columns;
-        std::size_t feature = 0;
-        for (const TableColumn& column : encoder.columns()) {
-            if (column.role == ColumnRole::Number) columns.push_back(feature++);
-            if (column.role == ColumnRole::Category) feature += column.values.size();
-        }
-        return columns;
-    }
-    return allColumns(rows);
 }
 
 std::vector<std::string> fillNotes(const Dataset& train, std::span<const std::int64_t> missing,

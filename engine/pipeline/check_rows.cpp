@@ -35,6 +35,7 @@ std::string rowsFact(const RowsSchema& schema)
 
 void Flow::visitData(const Node& node, const NodeSpec& spec, std::size_t index)
 {
+    if (linkInto(node, "rows")) return visitPreparation(node, spec); // rows that it keeps, not those that it has
     if (!m_inspect || !m_structure.usable[index]) return;
     auto schema = m_inspect(node, spec);
     if (!schema) {

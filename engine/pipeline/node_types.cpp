@@ -114,7 +114,7 @@ NodeSpec registerModel()
 std::vector<NodeSpec> nodeTypes()
 {
     std::vector<NodeSpec> all{builtinData(), csvData(), idxData(), split(), standardize()};
-    for (auto& family : {mediaTypes(), modelTypes(), trainingTypes(), std::vector{evaluate(), registerModel()}})
+    for (auto& family : {dataTypes(), mediaTypes(), modelTypes(), trainingTypes(), std::vector{evaluate(), registerModel()}})
         all.insert(all.end(), family.begin(), family.end());
     return all;
 }

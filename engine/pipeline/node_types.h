@@ -14,6 +14,7 @@ std::vector<NodeSpec> layerTypes();
 std::vector<NodeSpec> modelTypes();
 std::vector<NodeSpec> trainingTypes();
 std::vector<NodeSpec> mediaTypes();
+std::vector<NodeSpec> dataTypes();
 
 /// A node type without ports and parameters.
 NodeSpec nodeType(std::string type, std::string title, std::string category, std::string help);

@@ -158,7 +158,7 @@ Result<std::string> Runner::keyOf(const pipeline::Node& node, const pipeline::No
     for (const pipeline::Link& link : m_document.links)
         if (link.to.node == node.id) inputs[link.to.port] = str(m_keys[link.from.node], "/", link.from.port);
     std::string content;
-    if (node.type.starts_with("data.") && spec.inputs.empty()) {
+    if (node.type.starts_with("data.") && inputs.empty()) {
         MR_TRY(content, data::contentHash(node, spec, {m_job.baseDirectory, m_job.resourceDirectory}));
     } else if (node.type.starts_with("train.") || node.type.starts_with("evaluate.")) {
         content = str(m_job.device, "/", m_job.threads);

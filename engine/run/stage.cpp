@@ -1,9 +1,9 @@
 #include "engine/run/stage.h"
 
-#include "engine/data/split.h"
 #include "engine/data/standardize.h"
 #include "engine/formats/checkpoint_store.h"
 #include "engine/pipeline/model_builder.h"
+#include "engine/run/data_stages.h"
 #include "engine/run/stage_results.h"
 #include "engine/train/evaluator.h"
 #include "engine/train/language.h"
@@ -17,35 +17,6 @@ namespace millrace::run {
 
 namespace {
 
-std::shared_ptr<const data::Dataset> shared(data::Dataset dataset)
-{
-    return std::make_shared<const data::Dataset>(std::move(dataset));
-}
-
-std::string describeRows(const data::Dataset& rows)
-{
-    std::string text = str(formatCount(rows.rows()), " rows");
-    if (rows.schema.target == pipeline::TargetKind::Classes) text += str(" · ", rows.schema.classes.size(), " classes");
-    return text;
-}
-
-/// What was found out about the rows by this stage.
-void emitNewNotes(StageContext& context, const data::Dataset& before, const data::Dataset& after)
-{
-    for (std::size_t i = before.notes.size(); i < after.notes.size(); ++i)
-        context.events.note(LogLevel::Info, after.notes[i]);
-}
-
-Result<StageResult> loadData(StageContext& context)
-{
-    MR_TRY(data::Dataset rows, data::load(context.node, context.spec, context.folders, context.stop));
-    for (const std::string& note : rows.notes) context.events.note(LogLevel::Info, note);
-    StageResult result;
-    result.summary = describeRows(rows);
-    result.outputs["rows"].rows = shared(std::move(rows));
-    return result;
-}
-
 Result<StageResult> loadTokens(StageContext& context)
 {
     MR_TRY(data::TokenSet tokens, data::loadTokens(context.node, context.spec, context.folders, context.stop));
@@ -54,32 +25,6 @@ Result<StageResult> loadTokens(StageContext& context)
     result.summary =
         str(formatCount(tokens.schema.rows), " tokens · vocabulary ", formatCount(tokens.schema.vocabulary));
     result.outputs["tokens"].tokens = std::make_shared<const data::TokenSet>(std::move(tokens));
-    return result;
-}
-
-Result<StageResult> splitData(StageContext& context)
-{
-    MR_TRY(const Value* rows, context.input("rows"));
-    MR_TRY(data::SplitRows parts, data::split(*rows->rows, data::splitOptions(context.node, context.spec), context.stop));
-    StageResult result;
-    result.summary = str(formatCount(parts.train.rows()), " train · ", formatCount(parts.test.rows()), " test");
-    result.outputs["train"].rows = shared(std::move(parts.train));
-    result.outputs["test"].rows = shared(std::move(parts.test));
-    return result;
-}
-
-Result<StageResult> standardizeData(StageContext& context)
-{
-    MR_TRY(const Value* train, context.input("train"));
-    const auto test = context.inputs.find("test");
-    const bool both = test != context.inputs.end();
-    MR_TRY(data::SplitRows parts, data::scaled(*train->rows, both ? test->second.rows.get() : nullptr,
-                                               data::ScaleMethod::Standard, context.stop));
-    emitNewNotes(context, *train->rows, parts.train);
-    StageResult result;
-    result.summary = describeRows(parts.train);
-    result.outputs["train"].rows = shared(std::move(parts.train));
-    if (both) result.outputs["test"].rows = shared(std::move(parts.test));
     return result;
 }
 
@@ -270,7 +215,12 @@ constexpr auto kStages = std::to_array<Row>({
     {"data.csv", loadData},
     {"data.idx", loadData},
     {"data.split", splitData},
-    {"data.standardize", standardizeData},
+    {"data.standardize", scaleData},
+    {"data.scale", scaleData},
+    {"data.shards", shardData},
+    {"data.sample", sampleData},
+    {"data.clean", cleanData},
+    {"data.encode", encodeData},
     {"model.layers", designModel},
     {"model.mlp", designModel},
     {"model.lenet", designModel},
