@@ -166,6 +166,15 @@ Status checkWindow(const Site& site, const Window& window)
                        "Take a smaller window, add padding, or shrink the image less before it.");
 }
 
+Status checkPrecision(const Site& site)
+{
+    const std::string precision = site->text("precision", "f32");
+    if (precision == "f32" || precision == "bf16") return {};
+    return site
+        .refuse(str("Layer ", site->layer, " computes in \"", precision, "\"; known are f32 and bf16."))
+        .atNode(site->layer, "precision");
+}
+
 Status checkVector(const Site& site, std::size_t index, std::string_view what, std::int64_t size)
 {
     if (site.input(index).shape == Shape{size}) return {};

@@ -7,6 +7,12 @@
 //   dense           x (B,…,I), weight (O,I), [bias (O)]                                            out (B,…,O)
 //   conv2d          x (B,H,W,C), weight (O,KH,KW,C/groups),   stride (1), padding (0),             out (B,OH,OW,O)
 //                   [bias (O)]                                dilation (1), groups (1)
+//   conv_transpose2d  x (B,H,W,C), weight (C,KH,KW,O/groups),  stride (1), padding (0),          out (B,OH,OW,O)
+//                   [bias (O)]                                output_padding (0), dilation (1),
+//                                                             groups (1)
+//   matmul          a (B,…,M,K), b (B,…,K,N)                  transpose_a (0), transpose_b (0):    out (B,…,M,N)
+//                                                             that input has its last two axes
+//                                                             exchanged
 //   max_pool2d      x (B,H,W,C)                               size, stride (size), padding (0)     out (B,OH,OW,C)
 //   average_pool2d  x (B,H,W,C)                               size, stride (size), padding (0)     out (B,OH,OW,C)
 //   adaptive_max_pool2d, adaptive_average_pool2d
@@ -57,6 +63,9 @@
 //                   bias_hidden (3H), [hidden (B,H)]                                               (B,T,3H), product
 //
 // lstm and gru with states (role State) carry them from call to call; they then have no other outputs and no gradient.
+// dense, conv2d, matmul and their backward kinds take precision ("f32"; or "bf16": their factors are rounded to bfloat16,
+// sums and tensors stay f32).
+//
 // attention with caches (role State) is its form for inference: it writes the new keys and values behind `offset`
 // places of them, sees offset+T places, and has no logsumexp and no gradient.
 //
@@ -77,6 +86,8 @@
 //   dense_backward_weights    x, dy                      bias                              dweight, [dbias]
 //   conv2d_backward_data      weight, dy                 conv2d's, height, width           dx
 //   conv2d_backward_weights   x, dy                      conv2d's, size, bias              dweight, [dbias]
+//   conv_transpose2d_backward_data     weight, dy        conv_transpose2d's                dx
+//   conv_transpose2d_backward_weights  x, dy             conv_transpose2d's, size, bias    dweight, [dbias]
 //   max_pool2d_backward       x, dy                      max_pool2d's                      dx
 //   average_pool2d_backward   dy                         average_pool2d's, height, width   dx
 //   batch_norm_backward       x, scale, mean, rstd, dy   batch_norm's                      dx, dscale, dbias

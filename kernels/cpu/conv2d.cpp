@@ -3,6 +3,7 @@
 #include "kernels/cpu/make_kernel.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/rounded_factors.h"
 #include "kernels/cpu/winograd.h"
 
 #include <vector>
@@ -122,11 +123,24 @@ KernelResult makeWinogradBackward(const Conv2d& conv, int threads)
         winograd.scratchBytes());
 }
 
+/// The kernel that `make` makes of the convolution in f32, with its factors rounded.
+template <class Make> KernelResult makeRounded(Conv2d conv, std::int64_t lastElements, int threads, const Make& make)
+{
+    const auto weights = static_cast<std::int64_t>(weightBytes(conv) / sizeof(float));
+    conv.precision = Precision::F32;
+    MR_TRY(auto kernel, make(conv));
+    return makeWithRoundedFactors(std::move(kernel),
+                                  {conv.batch * conv.height * conv.width * conv.channels, weights, lastElements},
+                                  threads);
+}
+
 } // namespace
 
 KernelResult makeConv2d(const Conv2d& conv, int threads)
 {
     MR_CHECK(check(conv));
+    if (conv.precision == Precision::Bf16)
+        return makeRounded(conv, 0, threads, [&](const Conv2d& plain) { return makeConv2d(plain, threads); });
     if (Winograd::suits(conv)) return makeWinograd(conv, threadsFor(conv, threads));
     MR_TRY(auto product, Convolution::create(conv, Convolution::Part::Forward, threadsFor(conv, threads)));
     return std::unique_ptr<Kernel>(std::make_unique<Forward>(conv, std::move(product)));
@@ -135,6 +149,9 @@ KernelResult makeConv2d(const Conv2d& conv, int threads)
 KernelResult makeConv2dBackward(const Conv2d& conv, int threads, Gradients wanted)
 {
     MR_CHECK(check(conv));
+    if (conv.precision == Precision::Bf16)
+        return makeRounded(conv, conv.batch * conv.outputHeight() * conv.outputWidth() * conv.outputChannels, threads,
+                           [&](const Conv2d& plain) { return makeConv2dBackward(plain, threads, wanted); });
     if (Winograd::suits(conv)) return makeWinogradBackward(conv, threadsFor(conv, threads));
     std::unique_ptr<Convolution> data, weights;
     if (wanted != Gradients::Weights) {

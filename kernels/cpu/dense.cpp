@@ -21,8 +21,8 @@ Status check(const Dense& dense)
 KernelResult makeDense(const Dense& dense, int threads)
 {
     MR_CHECK(check(dense));
-    const auto [B, I, O] = dense;
-    const Product product({.m = B, .n = O, .k = I, .bTransposed = true}, threads);
+    const auto [B, I, O, precision] = dense;
+    const Product product({.m = B, .n = O, .k = I, .bTransposed = true, .precision = precision}, threads);
     return makeKernel(
         [=, inputs = I](const Arguments& arguments) {
             const float* bias = arguments.input(2);
@@ -35,9 +35,9 @@ KernelResult makeDense(const Dense& dense, int threads)
 KernelResult makeDenseBackward(const Dense& dense, int threads)
 {
     MR_CHECK(check(dense));
-    const auto [B, I, O] = dense;
-    const Product data({.m = B, .n = I, .k = O}, threads);
-    const Product weights({.m = O, .n = I, .k = B, .aTransposed = true}, threads);
+    const auto [B, I, O, precision] = dense;
+    const Product data({.m = B, .n = I, .k = O, .precision = precision}, threads);
+    const Product weights({.m = O, .n = I, .k = B, .aTransposed = true, .precision = precision}, threads);
     return makeKernel(
         [=](const Arguments& arguments) {
             const std::int64_t batch = dense.batch, inputs = dense.inputs, outputs = dense.outputs;

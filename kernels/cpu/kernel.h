@@ -10,6 +10,7 @@
 #include "kernels/ops/binary_cross_entropy.h"
 #include "kernels/ops/concatenate.h"
 #include "kernels/ops/conv2d.h"
+#include "kernels/ops/conv_transpose2d.h"
 #include "kernels/ops/cross_entropy.h"
 #include "kernels/ops/dense.h"
 #include "kernels/ops/dropout.h"
@@ -20,6 +21,7 @@
 #include "kernels/ops/kl_divergence.h"
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/log_softmax.h"
+#include "kernels/ops/matmul.h"
 #include "kernels/ops/mean_absolute_error.h"
 #include "kernels/ops/gru.h"
 #include "kernels/ops/lstm.h"
@@ -83,6 +85,11 @@ enum class Gradients
     Weights
 };
 KernelResult makeConv2dBackward(const Conv2d& conv, int threads, Gradients wanted = Gradients::Both);
+KernelResult makeConvTranspose2d(const ConvTranspose2d& conv, int threads);
+KernelResult makeConvTranspose2dBackward(const ConvTranspose2d& conv, int threads,
+                                         Gradients wanted = Gradients::Both);
+/// Its gradients are products as well.
+KernelResult makeMatmul(const Matmul& matmul, int threads);
 KernelResult makeMaxPool2d(const Pool2d& pool, int threads);
 KernelResult makeMaxPool2dBackward(const Pool2d& pool, int threads);
 KernelResult makeAveragePool2d(const Pool2d& pool, int threads);

@@ -73,17 +73,9 @@ struct Product::Part
     std::int64_t firstRow, rows, firstColumn, columns;
 };
 
-struct Product::Call
-{
-    Matrix a, b;
-    Block::Start start;
-    const float* bias;
-    float* c;
-};
-
 Product::Product(Size size, int threads) : m_size(size)
 {
-    const auto& [m, n, k, aTransposed, bTransposed] = size;
+    const auto& [m, n, k, aTransposed, bTransposed, precision] = size;
     m_threads = threadsFor(2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k), threads);
     m_fewRows = bTransposed && !aTransposed && m <= kFewRows;
     const BlockCode& code = blockCode();
@@ -165,9 +157,20 @@ void Product::runRows(const Call& call) const
     });
 }
 
+std::uint64_t Product::scratchBytes() const
+{
+    const std::uint64_t f32Bytes = static_cast<std::uint64_t>(m_threads) * m_threadBytes;
+    return m_size.precision == Precision::Bf16 ? bf16Bytes() + f32Bytes : f32Bytes;
+}
+
 void Product::run(Matrix a, Matrix b, Block::Start start, const float* bias, float* c, std::byte* scratch) const
 {
     const Call call{a, b, start, bias, c};
+    return m_size.precision == Precision::Bf16 ? runBf16(call, scratch) : runF32(call, scratch);
+}
+
+void Product::runF32(const Call& call, std::byte* scratch) const
+{
     if (m_fewRows) return runRows(call);
     const BlockCode& code = blockCode();
     const std::int64_t unit = m_splitColumns ? code.columns : code.rows;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cpu/product_block.h"
+#include "kernels/ops/precision.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +21,9 @@ struct Matrix
 void packPanels(Matrix b, bool transposed, std::int64_t k, std::int64_t n, float* packed);
 std::int64_t packedElements(std::int64_t k, std::int64_t n);
 
+/// The nearest bfloat16 of each value, as f32.
+void roundToBf16(const float* from, std::int64_t count, float* to, int threads);
+
 /// c (m,n) = start + a (m,k) b (k,n) with a fixed size and thread count; the bits do not depend on the threads.
 class Product
 {
@@ -28,18 +32,34 @@ public:
     {
         std::int64_t m, n, k;
         bool aTransposed = false, bTransposed = false; ///< a lies as (k,m), b as (n,k)
+        Precision precision = Precision::F32;
     };
     Product(Size size, int threads);
 
-    std::uint64_t scratchBytes() const { return static_cast<std::uint64_t>(m_threads) * m_threadBytes; }
+    std::uint64_t scratchBytes() const;
     /// `bias` (n) for Start::Bias. The rows of c are n apart.
     void run(Matrix a, Matrix b, Block::Start start, const float* bias, float* c, std::byte* scratch) const;
 
 private:
     struct Part;
-    struct Call;
+    struct Call
+    {
+        Matrix a, b;
+        Block::Start start;
+        const float* bias;
+        float* c;
+    };
+    void runF32(const Call& call, std::byte* scratch) const;
     void runPart(const Call& call, Part part, float* scratch) const;
     void runRows(const Call& call) const;
+
+    // product_bf16.cpp
+    struct PackedPairs;
+    std::uint64_t bf16Bytes() const; ///< beside the scratch memory for f32
+    void runBf16(const Call& call, std::byte* scratch) const;
+    void runRounded(const Call& call, std::byte* scratch) const;
+    void packPairs(const Call& call, float* scratch, int thread) const;
+    void multiplyPairs(const Call& call, const float* scratch, std::int64_t first, std::int64_t last) const;
 
     Size m_size;
     int m_threads;

@@ -1,6 +1,6 @@
 // The innermost loops of matrix products, in vectors of the instruction set that the including file is compiled for.
-// Included by product_baseline.cpp, product_avx2.cpp and product_avx512.cpp alone; everything is in an unnamed
-// namespace, so that code for one instruction set is never taken for another's.
+// Included by product_baseline.cpp, product_avx2.cpp, product_avx512.cpp and product_avx512_bf16.cpp alone; everything
+// is in an unnamed namespace, so that code for one instruction set is never taken for another's.
 #pragma once
 
 #include "kernels/cpu/product_block.h"
@@ -67,6 +67,17 @@ MR_TILE void storePart(float* to, Vector values, int count)
 }
 #endif
 
+/// sum + factor row in every lane. Of bfloat16 pairs, both products of a lane are added.
+MR_TILE Vector multiplyAdd(Vector sum, Vector factor, Vector row)
+{
+#if defined(MR_BF16_PAIRS)
+    return reinterpret_cast<Vector>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum), reinterpret_cast<__m512bh>(factor),
+                                                     reinterpret_cast<__m512bh>(row)));
+#else
+    return sum + factor * row;
+#endif
+}
+
 /// `rows` by `vectors` vectors of c; where `part`, only `last` columns of the last vector.
 template <int rows, int vectors, bool part>
 void tile(const Block& block, const float* a, const float* b, const float* bias, float* c, int last)
@@ -95,7 +106,7 @@ void tile(const Block& block, const float* a, const float* b, const float* bias,
         for (int r = 0; r < rows; ++r) {
             const Vector factor = a[r * aRow] - Vector{}; // in every lane
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; ++v) sums[r][v] += factor * row[v];
+            for (int v = 0; v < vectors; ++v) sums[r][v] = multiplyAdd(sums[r][v], factor, row[v]);
         }
         a += aColumn;
         b += bRow;

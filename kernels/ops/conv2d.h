@@ -1,6 +1,8 @@
 // Contract of the two-dimensional convolution (cross-correlation, as every framework has it).
 #pragma once
 
+#include "kernels/ops/precision.h"
+
 #include <cstdint>
 
 namespace millrace::kernels {
@@ -12,7 +14,7 @@ namespace millrace::kernels {
 /// Backward  x, weight, dy -> dx, dweight, dbias. A null output is not computed.
 /// Shapes    x, dx (B,H,W,C); weight, dweight (O,R,S,C/G); bias, dbias (O); y, dy (B,P,Q,O); all row-major.
 ///           P = (H + 2 padHeight - dilationHeight (R-1) - 1) / strideHeight + 1, Q likewise. bias may be null.
-/// Types     f32.   Aliasing: none.
+/// Types     f32; products in `precision`, sums of dbias in f32 (with Bf16, of the rounded dy).   Aliasing: none.
 /// Cost      2 B P Q O R S C/G operations forward, twice that backward.
 /// Errors    InvalidArgument where C or O is no multiple of G, or the window does not fit the padded image.
 /// Source    Dumoulin, Visin 2016, arXiv:1603.07285, sections 2 and 5.
@@ -23,6 +25,7 @@ struct Conv2d
     std::int64_t strideHeight = 1, strideWidth = 1;
     std::int64_t padHeight = 0, padWidth = 0; ///< on each side
     std::int64_t dilationHeight = 1, dilationWidth = 1;
+    Precision precision = Precision::F32;
 
     constexpr std::int64_t outputHeight() const
     {

@@ -5,7 +5,7 @@ namespace millrace::kernels::reference {
 
 void dense(const Dense& dense, Inputs inputs, Outputs outputs)
 {
-    const auto [B, I, O] = dense;
+    const std::int64_t B = dense.batch, I = dense.inputs, O = dense.outputs;
     const double *x = inputs[0].data(), *weight = inputs[1].data();
     for (std::int64_t b = 0; b < B; ++b) {
         for (std::int64_t o = 0; o < O; ++o) {
@@ -18,7 +18,7 @@ void dense(const Dense& dense, Inputs inputs, Outputs outputs)
 
 void denseBackward(const Dense& dense, Inputs inputs, Outputs outputs)
 {
-    const auto [B, I, O] = dense;
+    const std::int64_t B = dense.batch, I = dense.inputs, O = dense.outputs;
     const double *x = inputs[0].data(), *weight = inputs[1].data(), *dy = inputs[2].data();
     for (Values& output : outputs) output.assign(output.size(), 0);
     double *dx = outputs[0].data(), *dweight = outputs[1].data(), *dbias = outputs[2].data();

@@ -10,6 +10,7 @@
 #include "kernels/ops/binary_cross_entropy.h"
 #include "kernels/ops/concatenate.h"
 #include "kernels/ops/conv2d.h"
+#include "kernels/ops/conv_transpose2d.h"
 #include "kernels/ops/cross_entropy.h"
 #include "kernels/ops/dense.h"
 #include "kernels/ops/dropout.h"
@@ -19,6 +20,7 @@
 #include "kernels/ops/kl_divergence.h"
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/log_softmax.h"
+#include "kernels/ops/matmul.h"
 #include "kernels/ops/mean_absolute_error.h"
 #include "kernels/ops/gru.h"
 #include "kernels/ops/lstm.h"
@@ -49,6 +51,10 @@ void dense(const Dense& dense, Inputs inputs, Outputs outputs);
 void denseBackward(const Dense& dense, Inputs inputs, Outputs outputs);
 void conv2d(const Conv2d& conv, Inputs inputs, Outputs outputs);
 void conv2dBackward(const Conv2d& conv, Inputs inputs, Outputs outputs);
+void convTranspose2d(const ConvTranspose2d& conv, Inputs inputs, Outputs outputs);
+void convTranspose2dBackward(const ConvTranspose2d& conv, Inputs inputs, Outputs outputs);
+void matmul(const Matmul& matmul, Inputs inputs, Outputs outputs);
+void matmulBackward(const Matmul& matmul, Inputs inputs, Outputs outputs);
 void maxPool2d(const Pool2d& pool, Inputs inputs, Outputs outputs);
 void maxPool2dBackward(const Pool2d& pool, Inputs inputs, Outputs outputs);
 void averagePool2d(const Pool2d& pool, Inputs inputs, Outputs outputs);

@@ -8,8 +8,6 @@ namespace millrace::test {
 
 namespace {
 
-constexpr double kTolerance = 1e-5;
-
 /// How a call deviates from the plain one.
 struct Variant
 {
@@ -96,7 +94,7 @@ std::string compare(const Function& function, const std::vector<Values>& inputs,
     if (!plain.fault.empty()) return plain.fault;
     for (std::size_t i = 0; i < expected.size(); ++i) {
         const double error = relativeError(plain.outputs[i], expected[i]);
-        if (!(error <= kTolerance))
+        if (!(error <= function.tolerance))
             return str(function.outputs[i].name, " is off by ", significant(error, 3), " of its norm");
     }
     for (const Variant& variant : variantsOf(function)) {

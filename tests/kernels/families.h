@@ -7,6 +7,7 @@
 
 namespace millrace::test {
 
+std::span<const OperationRow> productOperations();
 std::span<const OperationRow> sequenceOperations();
 std::span<const OperationRow> recurrentOperations();
 std::span<const OperationRow> lossOperations();

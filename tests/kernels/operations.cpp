@@ -17,61 +17,6 @@ double asDouble(std::int64_t value)
     return static_cast<double>(value);
 }
 
-Problem dense(Case& line)
-{
-    const Dense d{line.integer("B"), line.integer("I"), line.integer("O")};
-    const std::int64_t bias = line.integer("bias", 1) * d.outputs;
-    const double flops = 2 * asDouble(d.batch * d.inputs * d.outputs);
-    const Operand x{"x", d.batch * d.inputs}, weight{"weight", d.outputs * d.inputs}, y{"y", d.batch * d.outputs};
-    return {{.inputs = {x, weight, {"bias", bias}},
-             .outputs = {y},
-             .makeKernel = [d](int threads) { return cpu::makeDense(d, threads); },
-             .reference = [d](Inputs in, Outputs out) { reference::dense(d, in, out); },
-             .flops = flops},
-            Function{.inputs = {x, weight, {"dy", y.elements}},
-                     .outputs = {{"dx", x.elements}, {"dweight", weight.elements}, {"dbias", d.outputs}},
-                     .makeKernel = [d](int threads) { return cpu::makeDenseBackward(d, threads); },
-                     .reference = [d](Inputs in, Outputs out) { reference::denseBackward(d, in, out); },
-                     .flops = 2 * flops,
-                     .outputsOptional = true}};
-}
-
-Problem conv2d(Case& line)
-{
-    const std::int64_t K = line.integer("K"), stride = line.integer("stride", 1), pad = line.integer("pad", 0);
-    const std::int64_t dilation = line.integer("dilation", 1);
-    const Conv2d c{.batch = line.integer("B"),
-                   .height = line.integer("H"),
-                   .width = line.integer("W"),
-                   .channels = line.integer("C"),
-                   .outputChannels = line.integer("O"),
-                   .kernelHeight = K,
-                   .kernelWidth = line.integer("KW", K),
-                   .groups = line.integer("groups", 1),
-                   .strideHeight = stride,
-                   .strideWidth = line.integer("strideW", stride),
-                   .padHeight = pad,
-                   .padWidth = line.integer("padW", pad),
-                   .dilationHeight = dilation,
-                   .dilationWidth = line.integer("dilationW", dilation)};
-    const std::int64_t bias = line.integer("bias", 1) * c.outputChannels;
-    const Operand x{"x", c.batch * c.height * c.width * c.channels};
-    const Operand weight{"weight", c.outputChannels * c.kernelHeight * c.kernelWidth * c.channels / c.groups};
-    const Operand y{"y", c.batch * c.outputHeight() * c.outputWidth() * c.outputChannels};
-    const double flops = 2 * asDouble(y.elements) * asDouble(weight.elements / c.outputChannels);
-    return {{.inputs = {x, weight, {"bias", bias}},
-             .outputs = {y},
-             .makeKernel = [c](int threads) { return cpu::makeConv2d(c, threads); },
-             .reference = [c](Inputs in, Outputs out) { reference::conv2d(c, in, out); },
-             .flops = flops},
-            Function{.inputs = {x, weight, {"dy", y.elements}},
-                     .outputs = {{"dx", x.elements}, {"dweight", weight.elements}, {"dbias", c.outputChannels}},
-                     .makeKernel = [c](int threads) { return cpu::makeConv2dBackward(c, threads); },
-                     .reference = [c](Inputs in, Outputs out) { reference::conv2dBackward(c, in, out); },
-                     .flops = 2 * flops,
-                     .outputsOptional = true}};
-}
-
 Pool2d readPool(Case& line)
 {
     const std::int64_t K = line.integer("K"), stride = line.integer("stride", K), pad = line.integer("pad", 0);
@@ -247,8 +192,6 @@ Problem meanSquaredError(Case& line)
 }
 
 constexpr OperationRow kOperations[] = {
-    {"dense", dense},
-    {"conv2d", conv2d},
     {"max_pool2d", maxPool2d},
     {"average_pool2d", averagePool2d},
     {"batch_norm", batchNorm},
@@ -270,7 +213,7 @@ constexpr OperationRow kOperations[] = {
 
 const OperationRow* findOperation(std::string_view name)
 {
-    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations), lossOperations(), normalizationOperations(), arrangementOperations(), sequenceOperations(), recurrentOperations(), optimizerOperations()})
+    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations), lossOperations(), normalizationOperations(), arrangementOperations(), productOperations(), sequenceOperations(), recurrentOperations(), optimizerOperations()})
         for (const OperationRow& row : family)
             if (row.name == name) return &row;
     return nullptr;

@@ -43,6 +43,7 @@ struct Function
     /// {output, input} pairs that may be the same memory, each checked on its own.
     std::vector<std::pair<std::size_t, std::size_t>> aliases = {};
     bool outputsOptional = false; ///< each may be null
+    double tolerance = 1e-5;      ///< of the kernel's outputs, relative to the norm of the reference's
 };
 
 struct Problem

@@ -68,6 +68,12 @@ std::span<const Row> reduction();
 std::span<const Row> sequence();
 std::span<const Row> recurrent();
 
+/// The attribute precision.
+inline kernels::Precision precisionOf(const Site& site)
+{
+    return site->text("precision") == "bf16" ? kernels::Precision::Bf16 : kernels::Precision::F32;
+}
+
 /// The values of the first input as they are, for operations that only change the shape; nothing to do where the plan
 /// made it a view.
 KernelResult makeCopy(const Site& site, Mode mode, int threads);

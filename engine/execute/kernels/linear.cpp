@@ -5,9 +5,23 @@ namespace millrace::execute::families {
 
 namespace {
 
-kernels::Dense denseOf(const Shape& x, const Shape& weight)
+kernels::Dense denseOf(const Site& site, const Shape& x, const Shape& weight)
 {
-    return {x.elements() / weight[1], weight[1], weight[0]};
+    return {x.elements() / weight[1], weight[1], weight[0], precisionOf(site)};
+}
+
+kernels::Matmul matmulOf(const Site& site)
+{
+    const Shape &a = site.input(0).shape, &c = site.output(0).shape;
+    const std::size_t rank = c.rank();
+    const bool transposeA = site->integer("transpose_a") != 0;
+    return {c.elements() / (c[rank - 2] * c[rank - 1]),
+            c[rank - 2],
+            c[rank - 1],
+            a[rank - (transposeA ? 2 : 1)],
+            transposeA,
+            site->integer("transpose_b") != 0,
+            precisionOf(site)};
 }
 
 } // namespace
@@ -17,22 +31,26 @@ std::span<const Row> linear()
     static const std::vector<Row> rows = {
         {"dense",
          [](const Site& s, Mode, int threads) {
-             return cpu::makeDense(denseOf(s.input(0).shape, s.input(1).shape), threads);
+             return cpu::makeDense(denseOf(s, s.input(0).shape, s.input(1).shape), threads);
          },
          {in(0), in(1), in(2)},
          {out(0)}},
         {"dense_backward_data",
          [](const Site& s, Mode, int threads) {
-             return cpu::makeDenseBackward(denseOf(s.output(0).shape, s.input(0).shape), threads);
+             return cpu::makeDenseBackward(denseOf(s, s.output(0).shape, s.input(0).shape), threads);
          },
          {none, in(0), in(1)},
          {out(0), none, none}},
         {"dense_backward_weights",
          [](const Site& s, Mode, int threads) {
-             return cpu::makeDenseBackward(denseOf(s.input(0).shape, s.output(0).shape), threads);
+             return cpu::makeDenseBackward(denseOf(s, s.input(0).shape, s.output(0).shape), threads);
          },
          {in(0), none, in(1)},
          {none, out(0), out(1)}},
+        {"matmul",
+         [](const Site& s, Mode, int threads) { return cpu::makeMatmul(matmulOf(s), threads); },
+         {in(0), in(1)},
+         {out(0)}},
     };
     return rows;
 }

@@ -48,6 +48,9 @@ Status checkImage(const Site& site);
 Status checkPositive(const Site& site, std::string_view attribute, std::int64_t least = 1);
 Status checkWindow(const Site& site, const Window& window);
 
+/// Refuses a precision that is neither f32 nor bf16.
+Status checkPrecision(const Site& site);
+
 /// Refuses a vector (bias, scale, …) at that input that is not of `size` elements.
 Status checkVector(const Site& site, std::size_t index, std::string_view what, std::int64_t size);
 

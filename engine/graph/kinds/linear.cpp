@@ -20,6 +20,7 @@ Result<std::vector<OutputType>> denseShape(const Site& site)
                  : std::string("Put a Flatten layer between them."));
     }
     if (site.hasInput(2)) MR_CHECK(checkVector(site, 2, "bias", weight[0]));
+    MR_CHECK(checkPrecision(site));
     return std::vector<OutputType>{{"out", x.with(x.rank() - 1, weight[0])}};
 }
 
@@ -50,13 +51,16 @@ Status denseGradient(Differentiation& d)
     const Operation operation = d.operation();
     const bool bias = operation.inputs.size() > 2 && d.wants(2);
     if (d.wants(1) || bias) {
-        MR_TRY(const auto gradients, d.add("dense_backward_weights", {operation.inputs[0], d.outputGradient()},
-                                           {{"bias", std::int64_t{bias}}}));
+        auto attributes = operation.attributes;
+        attributes["bias"] = std::int64_t{bias};
+        MR_TRY(const auto gradients,
+               d.add("dense_backward_weights", {operation.inputs[0], d.outputGradient()}, std::move(attributes)));
         d.give(1, gradients[0]);
         if (bias) d.give(2, gradients[1]);
     }
     if (d.wants(0)) {
-        MR_TRY(const auto gradients, d.add("dense_backward_data", {operation.inputs[1], d.outputGradient()}));
+        MR_TRY(const auto gradients,
+               d.add("dense_backward_data", {operation.inputs[1], d.outputGradient()}, operation.attributes));
         d.give(0, gradients[0]);
     }
     return {};
@@ -90,6 +94,7 @@ Result<std::vector<OutputType>> matmulShape(const Site& site)
 {
     const Shape &a = site.input(0).shape, &b = site.input(1).shape;
     const bool transposeA = site->integer("transpose_a") != 0, transposeB = site->integer("transpose_b") != 0;
+    MR_CHECK(checkPrecision(site));
     const std::size_t rank = a.rank();
     bool fits = rank >= 2 && b.rank() == rank && a.elements() > 0 && b.elements() > 0;
     for (std::size_t axis = 0; fits && axis + 2 < rank; ++axis) fits = a[axis] == b[axis];
@@ -136,23 +141,23 @@ std::span<const OperationKind> linear()
     static const OperationKind kinds[] = {
         {.name = "dense",
          .inputs = {{"x"}, {"weight"}, {"bias", DType::F32, true}},
-         .attributes = {},
+         .attributes = {"precision"},
          .shape = denseShape,
          .flops = denseFlops,
          .gradient = denseGradient},
         {.name = "dense_backward_data",
          .inputs = {{"weight"}, {"dy"}},
-         .attributes = {},
+         .attributes = {"precision"},
          .shape = denseBackwardDataShape,
          .flops = denseBackwardDataFlops},
         {.name = "dense_backward_weights",
          .inputs = {{"x"}, {"dy"}},
-         .attributes = {"bias"},
+         .attributes = {"bias", "precision"},
          .shape = denseBackwardWeightsShape,
          .flops = denseBackwardWeightsFlops},
         {.name = "matmul",
          .inputs = {{"a"}, {"b"}},
-         .attributes = {"transpose_a", "transpose_b"},
+         .attributes = {"transpose_a", "transpose_b", "precision"},
          .shape = matmulShape,
          .flops = matmulFlops,
          .gradient = matmulGradient},
