@@ -11,7 +11,7 @@ set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/c
     cpu/dense.cpp cpu/dropout.cpp cpu/embedding.cpp cpu/mean_squared_error.cpp cpu/optimizer.cpp
     cpu/optimizers/adadelta.cpp cpu/optimizers/adagrad.cpp cpu/optimizers/adam.cpp cpu/optimizers/lamb.cpp
     cpu/optimizers/lion.cpp cpu/optimizers/muon.cpp cpu/optimizers/nadam.cpp cpu/optimizers/rmsprop.cpp
-    cpu/optimizers/sgd.cpp cpu/pool2d.cpp cpu/position.cpp cpu/softmax.cpp cpu/winograd.cpp cpu/peak.cpp)
+    cpu/optimizers/sgd.cpp cpu/pool2d.cpp cpu/position.cpp cpu/softmax.cpp cpu/winograd.cpp cpu/peak.cpp cpu/grey_conv.cpp cpu/threads.cpp)
 list(APPEND MILLRACE_CPU_KERNELS cpu/binary_cross_entropy.cpp cpu/huber.cpp cpu/kl_divergence.cpp cpu/layer_norm.cpp
     cpu/adaptive_pool2d.cpp cpu/channel_rows.cpp cpu/concatenate.cpp cpu/gather.cpp cpu/group_norm.cpp cpu/reduce.cpp
     cpu/transpose.cpp cpu/log_softmax.cpp cpu/mean_absolute_error.cpp cpu/multiply.cpp cpu/rms_norm.cpp)
@@ -40,7 +40,7 @@ if("cpu/product_avx512.cpp" IN_LIST MILLRACE_BLOCK_PRODUCTS)
   set_property(SOURCE cpu/product.cpp cpu/product_bf16.cpp APPEND PROPERTY COMPILE_DEFINITIONS MILLRACE_X86_BLOCKS)
 endif()
 # vectors of channels are only passed to functions that are inlined
-set_source_files_properties(cpu/winograd.cpp cpu/peak.cpp PROPERTIES COMPILE_OPTIONS
+set_source_files_properties(cpu/winograd.cpp cpu/peak.cpp cpu/grey_conv.cpp PROPERTIES COMPILE_OPTIONS
   "-fno-math-errno;-fno-trapping-math;-O3;-ffp-contract=fast;-Wno-psabi")
 
 # for tests alone

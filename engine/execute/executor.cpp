@@ -6,6 +6,7 @@
 #include "engine/graph/operations.h"
 #include "kernels/base/text.h"
 #include "kernels/cpu/optimizer.h"
+#include "kernels/cpu/threads.h"
 
 #include <algorithm>
 #include <chrono>
@@ -121,6 +122,7 @@ Result<std::unique_ptr<Executor>> Executor::create(compile::Program program, std
     self.threads = threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     MR_TRY(self.gradients, AlignedBuffer::create(self.program.gradientBytes, "gradients"));
     MR_TRY(self.work, AlignedBuffer::create(self.program.workBytes, "activations"));
+    kernels::cpu::spreadThreads(self.threads);
     MR_CHECK(self.prepareSteps());
     return executor;
 }
