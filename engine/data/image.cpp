@@ -91,22 +91,22 @@ int exifOrientation(std::string_view tiff)
     return 1;
 }
 
-Status checkImageBytes(std::uint64_t height, std::uint64_t width, std::uint64_t bytesPerPixel)
+Status checkImageBytes(std::uint64_t height, std::uint64_t width, std::uint64_t bytesPerPixel, std::uint64_t limitBytes)
 {
     // both sides have at most 32 bits and the factor few, so that nothing overflows
     if (height == 0 || width == 0) return makeError(Code::InvalidFormat, "The image has no pixels.");
-    if (height <= kImageBytes / width / bytesPerPixel) return {};
+    if (height <= limitBytes / width / bytesPerPixel) return {};
     return makeError(Code::TooLarge, str("The image is ", height, "×", width, " pixels, which would take more than ",
-                                         formatBytes(static_cast<double>(kImageBytes)), "."));
+                                         formatBytes(static_cast<double>(limitBytes)), "."));
 }
 
-Result<Image> decodeImage(std::string_view bytes, std::size_t channels)
+Result<Image> decodeImage(std::string_view bytes, std::size_t channels, std::uint64_t limitBytes)
 {
     DecodedImage decoded;
     if (bytes.starts_with("\x89PNG\r\n\x1A\n")) {
-        MR_TRY(decoded, decodePng(bytes));
+        MR_TRY(decoded, decodePng(bytes, limitBytes));
     } else if (bytes.starts_with("\xFF\xD8\xFF")) {
-        MR_TRY(decoded, decodeJpeg(bytes));
+        MR_TRY(decoded, decodeJpeg(bytes, limitBytes));
     } else {
         return makeError(Code::Unsupported, bytes.empty() ? "The file is empty." : "The file is neither PNG nor JPEG.");
     }

@@ -122,7 +122,7 @@ int orientationOf(const jpeg_decompress_struct& jpeg)
 }
 } // namespace
 
-Result<DecodedImage> decodeJpeg(std::string_view bytes)
+Result<DecodedImage> decodeJpeg(std::string_view bytes, std::uint64_t limitBytes)
 {
     Reading reading;
     reading.bytes = reinterpret_cast<const unsigned char*>(bytes.data());
@@ -144,7 +144,7 @@ Result<DecodedImage> decodeJpeg(std::string_view bytes)
     // all coefficients of a progressive picture are kept while it is read, 2 bytes each
     const auto components = static_cast<std::uint64_t>(jpeg.num_components);
     MR_CHECK(checkImageBytes(image.height, image.width,
-                             image.channels + (jpeg_has_multiple_scans(&jpeg) != 0 ? 2 * components : 0)));
+                             image.channels + (jpeg_has_multiple_scans(&jpeg) != 0 ? 2 * components : 0), limitBytes));
     image.pixels.resize(image.height * image.width * image.channels);
     reading.pixels = image.pixels.data();
     if (!attempt(reading, readPixels)) return damaged(reading);

@@ -84,7 +84,7 @@ int orientationOf(const Reading& reading)
 }
 } // namespace
 
-Result<DecodedImage> decodePng(std::string_view bytes)
+Result<DecodedImage> decodePng(std::string_view bytes, std::uint64_t limitBytes)
 {
     Reading reading;
     reading.bytes = bytes.data();
@@ -103,7 +103,7 @@ Result<DecodedImage> decodePng(std::string_view bytes)
     image.height = png_get_image_height(reading.png, reading.info);
     image.width = png_get_image_width(reading.png, reading.info);
     image.channels = png_get_channels(reading.png, reading.info);
-    MR_CHECK(checkImageBytes(image.height, image.width, image.channels));
+    MR_CHECK(checkImageBytes(image.height, image.width, image.channels, limitBytes));
     image.pixels.resize(image.height * image.width * image.channels);
     std::vector<png_bytep> rows;
     for (std::size_t y = 0; y < image.height; ++y) rows.push_back(&image.pixels[y * image.width * image.channels]);

@@ -1,5 +1,6 @@
 #include "engine/data/loader.h"
 
+#include "engine/data/augmented_loader.h"
 #include "engine/data/stored_loader.h"
 #include "kernels/base/random.h"
 #include "kernels/base/text.h"
@@ -102,8 +103,17 @@ Result<std::unique_ptr<Loader>> Loader::create(std::shared_ptr<const Dataset> da
         return makeError(Code::InvalidArgument,
                          str("The batch size is ", options.batchSize, "; at least 1 is needed."));
     if (dataset->rows() < 1) return makeError(Code::InvalidArgument, "There are no rows to read.");
-    if (dataset->stored) return createStoredLoader(std::move(dataset), options);
-    return std::unique_ptr<Loader>(std::make_unique<MemoryLoader>(std::move(dataset), options));
+    std::optional<Augmenter> augmenter;
+    if (options.augment) {
+        MR_TRY(augmenter, Augmenter::create(*dataset));
+    }
+    std::unique_ptr<Loader> loader;
+    if (dataset->stored)
+        loader = createStoredLoader(std::move(dataset), options);
+    else
+        loader = std::make_unique<MemoryLoader>(std::move(dataset), options);
+    if (augmenter) loader = std::make_unique<AugmentedLoader>(std::move(loader), std::move(*augmenter), options);
+    return loader;
 }
 
 } // namespace millrace::data
