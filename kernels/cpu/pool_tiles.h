@@ -10,15 +10,16 @@
 namespace millrace::kernels::cpu::pool_tiles {
 
 using pool_loops::larger;
-using pool_loops::valueIf;
 
 constexpr std::int64_t kRow = 4096; ///< values of a row of windows, on the stack
 
-/// Whether the windows are such, and a row of them fits.
+/// Whether the windows are such, of 2×2 or 3×3, and a row of them fits.
 inline bool suits(const Pool2d& p)
 {
-    return p.channels < 16 && p.padHeight == 0 && p.padWidth == 0 && p.strideHeight == p.kernelHeight &&
-           p.strideWidth == p.kernelWidth && p.outputWidth() * p.kernelWidth * p.channels <= kRow;
+    const bool square = p.kernelHeight == p.kernelWidth && (p.kernelWidth == 2 || p.kernelWidth == 3);
+    const bool apart = p.strideHeight == p.kernelHeight && p.strideWidth == p.kernelWidth;
+    return p.channels < 16 && square && apart && p.padHeight == 0 && p.padWidth == 0 &&
+           p.outputWidth() * p.kernelWidth * p.channels <= kRow;
 }
 
 /// best[column, channel]: the maxima of the windows whose first row is `rows`.
@@ -52,22 +53,26 @@ MR_INLINE void maxForward(const Pool2d& p, const float* x, float* y, std::int64_
     }
 }
 
-/// The gradients of one row of windows, each to its window's first maximum.
-MR_INLINE void routeRow(const Pool2d& p, const float* x, const float* dy, float* dx)
+/// The gradients of one row of windows of size×size, each to its window's first maximum.
+template <int size> MR_INLINE void routeRow(const Pool2d& p, const float* x, const float* dy, float* dx)
 {
-    const std::int64_t C = p.channels, columns = p.outputWidth(), S = p.kernelWidth;
-    float best[kRow], left[kRow]; // the maxima, and the gradients that have not found theirs yet
-    maxima(p, x, best);
-    std::copy_n(dy, columns * C, left);
-    for (std::int64_t h = 0; h < p.kernelHeight; ++h) {
-        for (std::int64_t column = 0; column < columns; ++column) {
-            for (std::int64_t v = 0; v < S; ++v) {
-                const std::int64_t pixel = (h * p.width + column * S + v) * C;
-                for (std::int64_t c = 0; c < C; ++c) {
-                    const float value = x[pixel + c], gradient = left[column * C + c];
-                    const bool isMaximum = (value == best[column * C + c]) | (value != value);
-                    dx[pixel + c] = valueIf(isMaximum, gradient);
-                    left[column * C + c] = valueIf(!isMaximum, gradient);
+    const std::int64_t C = p.channels, columns = p.outputWidth(), row = p.width * C;
+    float maximum[kRow];
+    maxima(p, x, maximum);
+    for (std::int64_t column = 0; column < columns; ++column) {
+        for (std::int64_t c = 0; c < C; ++c) {
+            const std::int64_t first = column * size * C + c;
+            const float best = maximum[column * C + c];
+            // the gradient's bits, until it has found its maximum; choices by masks, for branches on what is random are
+            // slow
+            auto left = std::bit_cast<std::uint32_t>(dy[column * C + c]);
+            for (std::int64_t h = 0; h < size; ++h) {
+                for (std::int64_t v = 0; v < size; ++v) {
+                    const std::int64_t pixel = first + h * row + v * C;
+                    const bool isMaximum = (x[pixel] == best) | (x[pixel] != x[pixel]);
+                    const std::uint32_t mask = 0U - static_cast<std::uint32_t>(isMaximum);
+                    dx[pixel] = std::bit_cast<float>(left & mask);
+                    left &= ~mask;
                 }
             }
         }
@@ -85,7 +90,11 @@ MR_INLINE void maxBackward(const Pool2d& p, const float* x, const float* dy, flo
     for (std::int64_t b = begin; b < end; ++b) {
         for (std::int64_t row = 0; row < rows; ++row) {
             const std::int64_t first = b * image + row * p.kernelHeight * p.width * p.channels;
-            routeRow(p, x + first, dy + (b * rows + row) * rowSize, dx + first);
+            const float* gradient = dy + (b * rows + row) * rowSize;
+            if (p.kernelWidth == 2)
+                routeRow<2>(p, x + first, gradient, dx + first);
+            else
+                routeRow<3>(p, x + first, gradient, dx + first);
         }
     }
 }
