@@ -146,6 +146,9 @@ private slots:
     void sharedGradientsAreCopied();
     void withoutGradientSaysWhichLayer();
     void lossRefusesTheWrongOutput();
+    void lossesTakeTheirOptions();
+    void aGradientThatWouldBeLostIsRefused();
+    void theGradientTakesTheLogitsMemory();
     void plansOfRandomGraphsHold_data();
     void plansOfRandomGraphsHold();
     void theVerifierFindsABrokenPlan();
@@ -249,6 +252,62 @@ void CompileTest::lossRefusesTheWrongOutput()
     QCOMPARE(QString::fromStdString(result.error().toString()),
              QString::fromUtf8("node loss: Cross-entropy takes one score per class but gets 5×1×1 from image. End the "
                                "model with a Flatten and a Dense layer as wide as there are classes."));
+}
+
+void CompileTest::lossesTakeTheirOptions()
+{
+    Graph graph;
+    graph.ports()["output"] = dense(graph, "fc", tensor(graph, "features", {4, 5}, Role::Input), 3);
+    LossOptions options;
+    options.labelSmoothing = 0.1;
+    options.ignoreIndex = 2;
+    options.classWeights = {1, 2, 3};
+    options.huberDelta = 0.5;
+    options.temperature = 4;
+    const Graph weighed = withLoss(graph, Loss::CrossEntropy, options).value();
+    QCOMPARE(weighed.tensor(weighed.port("class_weights").value()).shape, Shape{3});
+    QCOMPARE(weighed.operations().back().number("label_smoothing"), 0.1);
+    QCOMPARE(weighed.operations().back().integer("ignore_index"), 2);
+    QCOMPARE(withLoss(graph, Loss::Huber, options).value().operations().back().number("delta"), 0.5);
+    const Graph taught = withLoss(graph, Loss::KullbackLeibler, options).value();
+    QCOMPARE(taught.operations().back().number("temperature"), 4.0);
+    QCOMPARE(taught.tensor(taught.port("targets").value()).shape, (Shape{4, 3}));
+    QVERIFY(withLoss(graph, Loss::BinaryCrossEntropy).value().port("correct").has_value());
+    options.classWeights = {1, 2};
+    QCOMPARE(withLoss(graph, Loss::CrossEntropy, options).error().message,
+             std::string("The class weights of layer loss must be 3 long but is 2."));
+}
+
+void CompileTest::aGradientThatWouldBeLostIsRefused()
+{
+    Graph graph;
+    const TensorId x = dense(graph, "fc", tensor(graph, "features", {4, 5}, Role::Input), 3);
+    const TensorId scale = tensor(graph, "scale", {3}, Role::Parameter);
+    const auto outputs = graph.add("layer_norm", "norm", {x, scale}).value();
+    graph.ports()["output"] = outputs[1];
+    const auto result = withGradients(graph, Loss::MeanSquaredError);
+    QVERIFY(!result);
+    QCOMPARE(result.error().code, Code::Unsupported);
+    QCOMPARE(result.error().message, std::string("Layer norm cannot be trained through its output norm.mean."));
+}
+
+void CompileTest::theGradientTakesTheLogitsMemory()
+{
+    Graph graph;
+    const TensorId x = tensor(graph, "features", {4, 6, 5}, Role::Input);
+    const TensorId weight = tensor(graph, "fc.weight", {1000, 5}, Role::Parameter);
+    const TensorId logits = graph.add("dense", "fc", {x, weight}).value()[0];
+    graph.ports()["output"] = logits;
+    const Program program = plan(withGradients(graph, Loss::CrossEntropy).value(), Mode::Training).value();
+    const auto loss = std::find_if(program.graph.operations().begin(), program.graph.operations().end(),
+                                   [](const auto& operation) { return operation.kind == "cross_entropy"; });
+    QCOMPARE(program.placements[loss->outputs[2]].offset, program.placements[logits].offset);
+    QVERIFY(!program.graph.port("output").has_value());
+    QCOMPARE(program.graph.tensor(program.graph.port("labels").value()).shape, (Shape{4, 6}));
+    QVERIFY(program.workBytes < 2 * program.placements[logits].sizeBytes);
+    QCOMPARE(whatIsWrong(program), std::string());
+    const Program evaluation = plan(withLoss(graph, Loss::CrossEntropy).value(), Mode::Inference).value();
+    QVERIFY(evaluation.graph.port("output").has_value());
 }
 
 void CompileTest::plansOfRandomGraphsHold_data()

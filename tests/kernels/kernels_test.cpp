@@ -62,6 +62,8 @@ private slots:
     void extremeValuesSaturate();
     void nanIsNeverHidden();
     void unknownLabelMakesTheLossNaN();
+    void ignoredRowsCountNowhere();
+    void wrongIndicesGiveNaN();
     void largeLogitsDoNotOverflow();
     void dropoutKeepsTheStatedShare();
     void dropoutMaskFollowsSeedAndStep();
@@ -100,6 +102,20 @@ void KernelsTest::impossibleDimensionsAreRefused_data()
         "dropout: the probability is nan, expected at least 0 and less than 1.");
     add("batch norm", cpu::makeBatchNorm({.rows = -1, .channels = 2}, 1),
         "batch_norm: rows is -1, expected at least 1.");
+    add("group norm", cpu::makeGroupNorm({.batch = 2, .positions = 3, .channels = 5, .groups = 2}, 1),
+        "group_norm: 5 channels cannot be split into 2 groups.");
+    add("activation", cpu::makeActivation({Nonlinearity::LeakyRelu, 4, -0.1}, 1),
+        "activation: the parameter is -0.1, expected at least 0.");
+    add("cross entropy", cpu::makeCrossEntropy({.rows = 2, .classes = 3, .labelSmoothing = 2}, 1),
+        "cross_entropy: the label smoothing is 2, expected 0 to 1.");
+    add("huber", cpu::makeHuber({.elements = 4, .delta = 0}, 1), "huber: delta is 0, expected more than 0.");
+    add("kl", cpu::makeKlDivergence({.rows = 2, .classes = 3, .temperature = -1}, 1),
+        "kl: the temperature is -1, expected more than 0.");
+    add("transpose", cpu::makeTranspose({{2, 3}, {0, 0}}, 1), "transpose: the order does not hold each axis once.");
+    add("reduce", cpu::makeReduce({Reduction::Sum, {2, 3}, {false, false}}, 1),
+        "reduce: of 2 axes 2 are marked, expected as many and at least one to reduce.");
+    add("concatenate", cpu::makeConcatenate({2, {{3, true}, {-1, true}}}, 1),
+        "concatenate: a part's size is -1, expected at least 0.");
 }
 
 void KernelsTest::impossibleDimensionsAreRefused()
@@ -136,6 +152,11 @@ void KernelsTest::nanIsNeverHidden()
     std::vector<float> softmax(4);
     run(cpu::makeSoftmax({1, 4}, 1), {x.data()}, {softmax.data()});
     QVERIFY(std::isnan(softmax[0]));
+    run(cpu::makeReduce({Reduction::Max, {1, 4}, {false, true}}, 1), {x.data()}, {&y});
+    QVERIFY(std::isnan(y));
+    std::vector<float> maxima(2);
+    run(cpu::makeReduce({Reduction::Max, {2, 2}, {true, false}}, 1), {x.data()}, {maxima.data()});
+    QVERIFY(maxima[0] == 3 && std::isnan(maxima[1]));
 }
 
 void KernelsTest::unknownLabelMakesTheLossNaN()
@@ -149,6 +170,35 @@ void KernelsTest::unknownLabelMakesTheLossNaN()
         QVERIFY(std::isnan(loss));
         QCOMPARE(correct, 1.0F);
     }
+}
+
+void KernelsTest::ignoredRowsCountNowhere()
+{
+    const std::vector<float> x{1, 2, 3, 5};
+    std::vector<std::int32_t> labels{-100, 0};
+    float loss = 0, correct = 0;
+    std::vector<float> dx(4);
+    run(cpu::makeCrossEntropy({2, 2}, 1), {x.data(), labels.data(), nullptr}, {&loss, &correct, dx.data()});
+    QVERIFY(std::abs(loss - 2.126928F) < 1e-5F); // log(1 + e^2)
+    QCOMPARE(std::vector<float>(dx.begin(), dx.begin() + 2), (std::vector<float>{0, 0}));
+    labels[1] = -100;
+    run(cpu::makeCrossEntropy({2, 2}, 1), {x.data(), labels.data(), nullptr}, {&loss, &correct, dx.data()});
+    QVERIFY(std::isnan(loss));
+    QCOMPARE(correct, 0.0F);
+    QCOMPARE(dx, std::vector<float>(4, 0));
+}
+
+void KernelsTest::wrongIndicesGiveNaN()
+{
+    const std::vector<float> x{1, 2, 3};
+    const std::vector<std::int32_t> index{2, 3, -1};
+    std::vector<float> y(3), dx(3);
+    const Gather gather{.outer = 1, .size = 3, .count = 3, .inner = 1};
+    run(cpu::makeGather(gather, 1), {x.data(), index.data()}, {y.data()});
+    QCOMPARE(y[0], 3.0F);
+    QVERIFY(std::isnan(y[1]) && std::isnan(y[2]));
+    run(cpu::makeGatherBackward(gather, 1), {index.data(), x.data()}, {dx.data()});
+    QCOMPARE(dx, (std::vector<float>{0, 0, 1}));
 }
 
 void KernelsTest::largeLogitsDoNotOverflow()
