@@ -1,5 +1,6 @@
 #include "engine/run/data_stages.h"
 
+#include "engine/data/augment.h"
 #include "engine/data/clean.h"
 #include "engine/data/recode.h"
 #include "engine/data/sample.h"
@@ -130,6 +131,18 @@ Result<StageResult> splitData(StageContext& context)
     result.summary = str(formatCount(parts.train.rows()), " train · ", formatCount(parts.test.rows()), " test");
     result.outputs["train"].rows = shared(std::move(parts.train));
     result.outputs["test"].rows = shared(std::move(parts.test));
+    return result;
+}
+
+Result<StageResult> augmentData(StageContext& context)
+{
+    MR_TRY(const Value* rows, context.input("rows"));
+    MR_TRY(const auto recipe, data::augmentationRecipe(context.node, context.spec));
+    auto changed = data::augmented(*rows->rows, recipe);
+    if (!changed) return std::move(changed).error().atNode(context.node.id);
+    StageResult result;
+    result.summary = describeRows(*changed);
+    result.outputs["rows"].rows = shared(std::move(*changed));
     return result;
 }
 

@@ -20,6 +20,8 @@ Result<StageResult> loadData(StageContext& context);
 /// data.shards: writes the rows that are linked to it, or reads those of the folder.
 Result<StageResult> shardData(StageContext& context);
 Result<StageResult> splitData(StageContext& context);
+/// data.augment: the rows with a recipe for training.
+Result<StageResult> augmentData(StageContext& context);
 Result<StageResult> sampleData(StageContext& context);
 Result<StageResult> cleanData(StageContext& context);
 Result<StageResult> encodeData(StageContext& context);

@@ -234,6 +234,7 @@ constexpr auto kStages = std::to_array<Row>({
     {"model.register", registerModel},
     {"data.text", loadTokens},
     {"data.image_folder", loadData},
+    {"data.augment", augmentData},
 });
 
 } // namespace
