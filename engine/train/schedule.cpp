@@ -19,6 +19,7 @@ struct Moment
 {
     std::int64_t step, reductions;
     double progress; ///< after the warm-up, from 0 to 1
+    double steps;    ///< after the warm-up in all
 };
 
 /// From one rate to another along half a cosine.
@@ -42,10 +43,12 @@ double polynomial(const Schedule& s, const Moment& at)
     return s.finalRate + (s.base - s.finalRate) * std::pow(1 - at.progress, s.power);
 }
 
+// The highest rate is reached at the last step of the rise and the final rate at the last step of all.
 double oneCycle(const Schedule& s, const Moment& at)
 {
-    return at.progress < kRise ? alongCosine(s.base / kFirstPart, s.base, at.progress / kRise)
-                               : alongCosine(s.base, s.finalRate, (at.progress - kRise) / (1 - kRise));
+    const double step = at.progress * at.steps, top = kRise * at.steps - 1, last = at.steps - 1;
+    return step < top ? alongCosine(s.base / kFirstPart, s.base, step / top)
+                      : alongCosine(s.base, s.finalRate, std::min(1.0, (step - top) / (last - top)));
 }
 
 double plateau(const Schedule& s, const Moment& at)
@@ -85,7 +88,7 @@ double Schedule::rate(std::int64_t step, std::int64_t reductions) const
 {
     if (step < warmup) return base * static_cast<double>(step + 1) / static_cast<double>(warmup);
     const auto span = static_cast<double>(std::max<std::int64_t>(1, totalSteps - warmup));
-    const Moment at{step, reductions, std::min(1.0, static_cast<double>(step - warmup) / span)};
+    const Moment at{step, reductions, std::min(1.0, static_cast<double>(step - warmup) / span), span};
     for (const Row& row : kRows)
         if (row.id == id) return row.rate(*this, at);
     return base;

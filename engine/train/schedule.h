@@ -18,7 +18,8 @@ namespace millrace::train {
 ///   exponential  base factor^(s / length)
 ///   polynomial   final + (base - final) (1 - p)^power
 ///   cosine       final + (base - final) (1 + cos πp) / 2
-///   one_cycle    from base / 25 up to base along half a cosine until p = 0.3, then down to final along another
+///   one_cycle    from base / 25 up to base along half a cosine in the first 0.3 of the steps, then down to final
+///                along another: base at the last step of the rise, final at the last of all, as PyTorch's OneCycleLR
 ///   plateau      max(final, base factor^reductions)
 /// Source    Loshchilov, Hutter 2017, arXiv:1608.03983 (cosine); Smith, Topin 2018, arXiv:1708.07120 (one cycle); Goyal
 ///           et al. 2017, arXiv:1706.02677 (warm-up)
