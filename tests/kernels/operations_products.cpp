@@ -148,7 +148,8 @@ private:
     static void call(cpu::Kernel& kernel, const cpu::Arguments& from, std::size_t output, const void* a, const void* b)
     {
         if (!from.outputs[output]) return;
-        const void* inputs[] = {a, b};
+        // three, though a product takes two: the compiler thinks of this very class behind the call, and warns
+        const void* inputs[] = {a, b, nullptr};
         kernel.run({.inputs = inputs, .outputs = from.outputs.subspan(output, 1), .scratch = from.scratch});
     }
 
