@@ -88,6 +88,38 @@ class Case:
         self.lines += ["expect state %s : %s" % (name, show(value)) for name, value in self.states.items()]
 
 
+def bf16(x):
+    return x.to(torch.float32).to(torch.bfloat16).to(torch.float64)
+
+
+class RoundedGradient(torch.autograd.Function):
+    """The same values; their gradient rounded to bfloat16."""
+
+    @staticmethod
+    def forward(context, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(context, gradient):
+        return bf16(gradient)
+
+
+class RoundedProduct(torch.autograd.Function):
+    """A product whose factors are rounded to bfloat16, forward and backward."""
+
+    @staticmethod
+    def forward(context, a, b, product):
+        context.save_for_backward(a, b)
+        context.product = product
+        return product(bf16(a), bf16(b))
+
+    @staticmethod
+    def backward(context, gradient):
+        with torch.enable_grad():
+            a, b = (bf16(factor).requires_grad_(True) for factor in context.saved_tensors)
+            return (*torch.autograd.grad(context.product(a, b), (a, b), bf16(gradient)), None)
+
+
 def to_channels_first(x):
     return x.movedim(-1, 1)
 
@@ -97,8 +129,8 @@ def to_channels_last(x):
 
 
 def elementwise():
-    def unary(line, function, scale=1.5):
-        case = Case("elementwise", line)
+    def unary(line, function, scale=1.5, title=None):
+        case = Case("elementwise", title or line)
         x = case.parameter("x", 3, 7, scale=scale)
         kind, *attributes = line.split(" ")
         case.op(" ".join([kind, "a", "(x)"] + attributes))
@@ -115,7 +147,7 @@ def elementwise():
     unary("elu", F.elu)
     unary("elu alpha=0.3", lambda x: F.elu(x, 0.3))
     unary("softplus", F.softplus)
-    unary("softplus", F.softplus, scale=30)
+    unary("softplus", F.softplus, scale=30, title="softplus of large values")
     unary("dropout probability=0", lambda x: F.dropout(x, 0.0))
 
     case = Case("elementwise", "dropout in inference", "inference")
@@ -427,10 +459,27 @@ def recurrent():
         case.compare("r.out", y)
 
 
+def rounded_products():
+    case = Case("rounded_products", "dense in bf16")
+    x, w, b = case.parameter("x", 3, 5), case.parameter("w", 4, 5), case.parameter("b", 4)
+    case.op("dense a (x, w, b) precision=bf16")
+    case.train("a.out", RoundedProduct.apply(x, w, F.linear) + b)
+    case = Case("rounded_products", "matmul in bf16")
+    a, b = case.parameter("a", 2, 4, 3), case.parameter("b", 2, 4, 5)
+    case.op("matmul c (a, b) transpose_a=1 precision=bf16")
+    case.train("c.out", RoundedProduct.apply(a, b, lambda left, right: torch.matmul(left.mT, right)))
+    case = Case("rounded_products", "conv2d in bf16")
+    x, w, b = case.parameter("x", 2, 5, 4, 3), case.parameter("w", 4, 3, 3, 3), case.parameter("b", 4)
+    case.op("conv2d a (x, w, b) padding=1 stride=2 precision=bf16")
+    y = RoundedProduct.apply(to_channels_first(x), to_channels_first(w), lambda i, k: F.conv2d(i, k, None, 2, 1))
+    case.train("a.out", to_channels_last(y + RoundedGradient.apply(b.view(1, 4, 1, 1).expand_as(y))))
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     for family in (elementwise, linear, convolution, transposed_convolution, pooling, normalization, arrangement,
-                   losses, sequence, recurrent):
+                   losses, sequence, recurrent,
+                   rounded_products):
         family()
     for name, cases in FILES.items():
         with open(os.path.join(FOLDER, name + ".txt"), "w") as file:
