@@ -4,6 +4,7 @@
 #include "kernels/cpu/vector_math.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace millrace::kernels::cpu {
 
@@ -34,16 +35,24 @@ MR_VECTORISED float dot(const float* a, const float* b, std::int64_t k)
 
 } // namespace
 
+std::span<const BlockCode* const> runnableBlockCodes()
+{
+    static const std::vector<const BlockCode*> all = [] {
+        std::vector<const BlockCode*> runnable;
+#if defined(MILLRACE_X86_BLOCKS)
+        if (__builtin_cpu_supports("avx512f")) runnable.push_back(&kAvx512Blocks);
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) runnable.push_back(&kAvx2Blocks);
+#endif
+        runnable.push_back(&kBaselineBlocks);
+        return runnable;
+    }();
+    return all;
+}
+
 const BlockCode& blockCode()
 {
-#if defined(MILLRACE_X86_BLOCKS)
-    static const BlockCode& best = __builtin_cpu_supports("avx512f")                                 ? kAvx512Blocks
-                                   : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? kAvx2Blocks
-                                                                                                     : kBaselineBlocks;
+    static const BlockCode& best = *runnableBlockCodes().front();
     return best;
-#else
-    return kBaselineBlocks;
-#endif
 }
 
 std::int64_t packedElements(std::int64_t k, std::int64_t n)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace millrace::kernels::cpu {
 
@@ -45,7 +46,9 @@ struct BlockCode
 
 extern const BlockCode kBaselineBlocks, kAvx2Blocks, kAvx512Blocks;
 
-/// That of the machine's best instruction set.
+/// Those that this machine can run, its best instruction set first.
+std::span<const BlockCode* const> runnableBlockCodes();
+/// The first of them.
 const BlockCode& blockCode();
 
 } // namespace millrace::kernels::cpu
