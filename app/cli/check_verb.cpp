@@ -20,6 +20,35 @@ struct Options
     bool json = false;
 };
 
+std::string shown(std::uint64_t bytes)
+{
+    return formatBytes(static_cast<double>(bytes));
+}
+
+void printMemory(const std::string& node, const plan::TrainingMemory& memory)
+{
+    std::string parts;
+    const auto add = [&](const char* name, std::uint64_t bytes) {
+        if (bytes > 0) parts += str(parts.empty() ? "" : ", ", name, " ", shown(bytes));
+    };
+    add("weights", memory.weights);
+    add("gradients", memory.gradients);
+    add("optimizer", memory.optimizer);
+    add("averages", memory.averages);
+    add("activations", memory.activations);
+    add("measuring", memory.evaluation);
+    add("rows", memory.rows);
+    std::printf("\nmemory of %s: %s (%s)\n", node.c_str(), shown(memory.total()).c_str(), parts.c_str());
+    if (memory.activations == memory.otherActivations) return;
+    const std::uint64_t kept = memory.recomputes ? memory.otherActivations : memory.activations;
+    const std::uint64_t again = memory.recomputes ? memory.activations : memory.otherActivations;
+    const double ratio =
+        memory.recomputes ? memory.stepFlops / memory.otherFlops : memory.otherFlops / memory.stepFlops;
+    std::printf("  recompute blocks%s: activations %s instead of %s, for %s %% more arithmetic\n",
+                memory.recomputes ? "" : " would give", shown(again).c_str(), shown(kept).c_str(),
+                significant(100 * (ratio - 1), 2).c_str());
+}
+
 void printFacts(const PipelineFile& file, const std::map<std::string, plan::TrainingMemory>& memory)
 {
     Table nodes({"node", "type", "facts"});
@@ -36,21 +65,16 @@ void printFacts(const PipelineFile& file, const std::map<std::string, plan::Trai
                    i < file.report.linkShapes.size() ? file.report.linkShapes[i] : ""});
     }
     std::fputs(links.toString().c_str(), stdout);
-    for (const auto& [node, bytes] : memory)
-        std::printf("\nmemory of %s: %s (weights %s, gradients %s, optimizer %s, activations %s, rows %s)\n",
-                    node.c_str(), formatBytes(static_cast<double>(bytes.total())).c_str(),
-                    formatBytes(static_cast<double>(bytes.weights)).c_str(),
-                    formatBytes(static_cast<double>(bytes.gradients)).c_str(),
-                    formatBytes(static_cast<double>(bytes.optimizer)).c_str(),
-                    formatBytes(static_cast<double>(bytes.activations)).c_str(),
-                    formatBytes(static_cast<double>(bytes.rows)).c_str());
+    for (const auto& [node, bytes] : memory) printMemory(node, bytes);
 }
 
 Result<int> execute(const Options& options)
 {
     const pipeline::Catalogue catalogue = pipeline::Catalogue::create();
-    MR_TRY(const PipelineFile file, openPipeline(options.file, options.settings, catalogue));
+    MR_TRY(PipelineFile file, openPipeline(options.file, options.settings, catalogue));
     const auto memory = plan::trainingMemory(file.document, catalogue, file.report);
+    for (pipeline::Problem& problem : plan::memoryProblems(memory, plan::freeMemoryBytes()))
+        file.report.problems.push_back(std::move(problem));
     if (options.json) {
         nlohmann::json json = pipeline::toJson(file.report);
         json["memory"] = nlohmann::json::object();

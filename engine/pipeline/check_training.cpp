@@ -5,6 +5,7 @@
 #include "engine/pipeline/optimizer_types.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace millrace::pipeline {
 
@@ -145,17 +146,17 @@ void Flow::checkText(const Node& node, const NodeSpec& spec, const RowsSchema& t
     if (tokens.rows < 0) return;
     const auto context = usableValue(node, spec, "context").get<std::int64_t>();
     const double part = usableValue(node, spec, "validation").get<double>();
-    const auto held = static_cast<std::int64_t>(static_cast<double>(tokens.rows) * part);
+    const auto held = static_cast<std::int64_t>(std::llround(static_cast<double>(tokens.rows) * part));
     if (tokens.rows - held <= context)
         error(node,
               str("There are ", count(tokens.rows - held, "token", "tokens"), " to learn from; a context of ",
                   formatCount(context), " needs at least ", formatCount(context + 1), "."),
               "Take a longer text or a shorter context.", "context");
-    else if (part > 0 && held <= context)
-        warning(node,
-                str("The part held out has ", count(held, "token", "tokens"), ", less than a context of ",
-                    formatCount(context), " and the token after it."),
-                "Hold out a larger part, or the loss on it is not measured.", "validation");
+    else if (held > 0 && held <= context)
+        error(node,
+              str("The part held out has ", count(held, "token", "tokens"), "; a context of ", formatCount(context),
+                  " needs at least ", formatCount(context + 1), "."),
+              "Hold out a larger part, or none.", "validation");
 }
 
 // Whether the model that comes in is trained; a model.* node alone has no weights yet.

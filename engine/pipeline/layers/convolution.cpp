@@ -75,11 +75,58 @@ Row conv2d()
     return row;
 }
 
+// How much of what the taps reach beyond the image is cut off: all of it, so that the result is stride times as large,
+// or nothing. What an odd rest leaves is added back at the lower right.
+Built addConvTranspose2d(Site& site)
+{
+    const std::int64_t kernel = site.whole("kernel"), dilation = site.whole("dilation"), stride = site.whole("stride");
+    const std::int64_t channels = site.whole("channels"), groups = site.whole("groups");
+    const bool isSame = site.text("padding") == "same";
+    const std::int64_t beyond = isSame ? dilation * (kernel - 1) + 1 - stride : 0;
+    const std::int64_t padding = beyond > 0 ? (beyond + 1) / 2 : 0;
+    const std::int64_t outputs = std::max<std::int64_t>(channels / groups, 1);
+    const std::int64_t taps = kernel * kernel;
+    MR_TRY(const TensorId weight,
+           site.weight("weight", {site.width(), kernel, kernel, outputs},
+                       Start::uniform(taps * outputs, std::max<std::int64_t>(taps * site.width() / groups, 1))));
+    MR_TRY(auto operands, withBias(site, weight, channels, taps * outputs));
+    return site.output("conv_transpose2d", std::move(operands),
+                       {{"stride", stride},
+                        {"padding", padding},
+                        {"output_padding", 2 * padding - beyond},
+                        {"dilation", dilation},
+                        {"groups", groups}});
+}
+
+Row convTranspose2d()
+{
+    Row row{layerType("layer.conv_transpose2d", "Transposed conv 2D", "Weights",
+                      "Spreads each pixel over its surroundings by learned filters, so that an image becomes larger: "
+                      "the way back of a convolution. Weights and bias start uniformly within ±1/√(outputs of a "
+                      "filter), as PyTorch's.",
+                      "y[i·stride + u·dilation, j·stride + v·dilation, o] += w[c,u,v,o] · x[i,j,c], + b[o]",
+                      "Dumoulin, Visin 2016, arXiv:1603.07285, chapter 4."),
+            addConvTranspose2d, filters};
+    row.spec.params = {
+        integerParam("channels", "Channels", "Number of output channels.", 32, 1, 65536, "channels"),
+        integerParam("kernel", "Kernel", "Height and width of a filter.", 2, 1, 63, "pixels"),
+        integerParam("stride", "Stride", "How many times larger the image becomes.", 2, 1, 63, "pixels"),
+        choiceParam("padding", "Padding",
+                    "same: cuts off what reaches beyond, so that the image becomes stride times as large; valid: keeps "
+                    "it.",
+                    {"same", "valid"}, "same"),
+        advanced(integerParam("dilation", "Dilation", "Distance of the filter's taps; 1: next to each other.", 1, 1, 63,
+                              "pixels")),
+        groupsParam(),
+        biasParam(),
+    };
+    return row;
+}
 } // namespace
 
 std::vector<Row> convolution()
 {
-    return {conv2d()};
+    return {conv2d(), convTranspose2d()};
 }
 
 } // namespace millrace::pipeline::layers

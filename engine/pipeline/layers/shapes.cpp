@@ -48,7 +48,7 @@ Built addSlice(Site& site)
     if (start < 0 || start >= length)
         return site.refuse(str("The slice starts at ", given, ", but the axis of ", site.described(), " has ", length,
                                " places, 0 to ", length - 1, "."),
-                           "Start within the axis; −1 is its last place.", "start");
+                           "Start within the axis; -1 is its last place.", "start");
     const std::int64_t size = site.whole("size") == 0 ? length - start : site.whole("size");
     if (start + size > length)
         return site.refuse(str("The slice takes ", size, " places from ", start, ", but the axis of ", site.described(),
@@ -72,7 +72,7 @@ Built addReduce(Site& site)
         if (axis == 1) MR_CHECK(site.needWholeSequence());
         axes.push_back(axis);
     }
-    if (axes.empty()) return site.refuse("No axis to reduce is named.", "Name at least one; −1 is the last.", "axes");
+    if (axes.empty()) return site.refuse("No axis to reduce is named.", "Name at least one; -1 is the last.", "axes");
     return site.output("reduce", site.inputs(), {{"operation", site.text("operation")}, {"axes", axes}});
 }
 
