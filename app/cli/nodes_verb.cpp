@@ -2,6 +2,7 @@
 #include "app/cli/terminal.h"
 #include "app/cli/verb.h"
 #include "engine/pipeline/catalogue.h"
+#include "engine/pipeline/catalogue_page.h"
 #include "kernels/base/text.h"
 
 #include <CLI/CLI.hpp>
@@ -50,9 +51,13 @@ void printType(const pipeline::NodeSpec& spec)
     if (!spec.source.empty()) std::printf("\nSource: %s\n", spec.source.c_str());
 }
 
-int execute(const std::string& type, bool json)
+int execute(const std::string& type, bool json, bool page)
 {
     const pipeline::Catalogue catalogue = pipeline::Catalogue::create();
+    if (page) {
+        std::fputs(pipeline::cataloguePage(catalogue).c_str(), stdout);
+        return Done;
+    }
     if (!type.empty()) {
         const pipeline::NodeSpec* spec = catalogue.find(type);
         if (spec == nullptr)
@@ -82,13 +87,15 @@ void addNodes(CLI::App& command, Outcome& outcome)
     struct Options
     {
         std::string type;
-        bool json = false;
+        bool json = false, page = false;
     };
     const auto options = std::make_shared<Options>(); // lives as long as the command's parser
     CLI::App* verb = command.add_subcommand("nodes", "The catalogue: ports, parameters, units, ranges, defaults, help");
     verb->add_option("type", options->type, "One type, such as data.csv (default: all)");
-    verb->add_flag("--json", options->json, "One JSON document on standard output");
-    verb->callback([options, &outcome] { outcome.status = execute(options->type, options->json); });
+    CLI::Option* json = verb->add_flag("--json", options->json, "One JSON document on standard output");
+    verb->add_flag("--page", options->page, "The reference page of all types, optimizers and schedules, as Markdown")
+        ->excludes(json);
+    verb->callback([options, &outcome] { outcome.status = execute(options->type, options->json, options->page); });
 }
 
 } // namespace millrace::cli
