@@ -17,6 +17,9 @@ Result<compile::Program> trainingProgram(const TrainingModel& model, const StepS
     compile::LossOptions options = model.options;
     options.labelSmoothing = settings.labelSmoothing;
     MR_TRY(graph, compile::withGradients(std::move(graph), model.loss, options));
+    if (settings.recompute == "blocks") {
+        MR_TRY(graph, compile::withRecompute(graph));
+    }
     return compile::plan(std::move(graph), compile::Mode::Training);
 }
 
