@@ -68,6 +68,7 @@ void CatalogueTest::stableTypesAreThere_data()
     row("data.builtin", "-> rows", "name");
     row("data.csv", "-> rows", "path target delimiter ignore");
     row("data.idx", "-> rows", "images labels");
+    row("data.augment", "rows -> rows", "crop flip rotate brightness contrast noise cut_out mix_up");
     row("data.image_folder", "-> rows", "path height width mode bad");
     row("data.text", "-> tokens", "path tokenizer vocabulary vocab merges");
     row("data.split", "rows -> train test", "train seed stratify");
