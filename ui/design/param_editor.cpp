@@ -30,7 +30,7 @@ bool unitSaysMore(const ParamSpec& spec)
 } // namespace
 
 ParamEditor::ParamEditor(const ParamSpec& spec, QWidget* parent)
-    : FieldFrame(toQt(spec.title), rangeText(spec), parent), m_spec(spec)
+    : FieldFrame(toQt(spec.title), rangeText(spec), parent), m_spec(spec), m_default(spec.defaultValue)
 {
     QWidget* field = makeField();
     field->setObjectName(toQt(spec.id));
@@ -39,7 +39,7 @@ ParamEditor::ParamEditor(const ParamSpec& spec, QWidget* parent)
     setField(field, m_browse);
     connect(resetAction(), &QAction::triggered, this, [this] {
         m_typedProblem.clear();
-        if (m_edit) showText(fieldText(m_spec.defaultValue));
+        if (m_edit) showText(fieldText(m_default));
         emit editingFinished(); // a step of its own, apart from what was typed before
         emit resetRequested();
         emit editingFinished();
@@ -130,11 +130,10 @@ QPushButton* ParamEditor::makeBrowse()
 
 void ParamEditor::showValue(const std::optional<Json>& given)
 {
-    const Json value = given ? *given : m_spec.defaultValue;
-    const bool differs = given && !m_spec.defaultValue.is_null() && *given != m_spec.defaultValue;
+    const Json value = given ? *given : m_default;
+    const bool differs = given && !m_default.is_null() && *given != m_default;
     const bool layers = m_spec.kind == ParamKind::Layers;
-    setResettable(differs && !layers && !m_readOnly,
-                  tr("Reset to %1").arg(fieldText(layers ? Json() : m_spec.defaultValue)));
+    setResettable(differs && !layers && !m_readOnly, tr("Reset to %1").arg(fieldText(layers ? Json() : m_default)));
     const bool same = m_shown && value == m_value;
     m_value = value;
     m_shown = true;

@@ -23,6 +23,8 @@ public:
     explicit ParamEditor(const pipeline::ParamSpec& spec, QWidget* parent = nullptr);
 
     const pipeline::ParamSpec& spec() const { return m_spec; }
+    /// The default beside the node's other parameters, which it may follow; until then the specification's.
+    void setDefault(pipeline::Json value) { m_default = std::move(value); }
     /// What the file says; nothing: the default holds. Text that is being typed stays as long as it means this value.
     void showValue(const std::optional<pipeline::Json>& given);
     /// What the check says about the value that the document has. What is wrong with the text typed comes first.
@@ -59,6 +61,7 @@ private:
     void showProblems();
 
     const pipeline::ParamSpec& m_spec;
+    pipeline::Json m_default;
     pipeline::Json m_value; ///< the document's: what the file says or the default
     bool m_shown = false;   ///< whether m_value has been shown once
     QString m_typedProblem, m_checkProblem;

@@ -171,6 +171,8 @@ void NodePage::refresh()
     for (ParamEditor* field : m_editors) {
         const auto given = shownNode->params.find(field->spec().id);
         field->setBaseDirectory(m_document.baseDirectory());
+        field->setDefault(pipeline::defaultOf(field->spec(), *shownNode, *m_spec));
+        field->setVisible(given != shownNode->params.end() || pipeline::applies(field->spec(), *shownNode, *m_spec));
         field->showValue(given == shownNode->params.end() ? std::nullopt : std::optional<pipeline::Json>(*given));
     }
     const auto& facts = m_document.report(m_scope).nodeFacts;
