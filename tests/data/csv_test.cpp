@@ -5,6 +5,7 @@
 #include "engine/data/standardize.h"
 #include "kernels/base/text.h"
 
+#include <QTemporaryDir>
 #include <QtTest>
 #include <algorithm>
 #include <clocale>
@@ -69,6 +70,7 @@ private slots:
     void inspectionAgreesWithReading();
     void inspectionOfTheBeginningLeavesRowsOpen();
     void stopsWhenAsked();
+    void saysThatTheFileChanged();
     void exportedCellsAreNoFormulas_data();
     void exportedCellsAreNoFormulas();
     void exportedCellsReadBack();
@@ -430,6 +432,23 @@ void CsvTest::inspectionOfTheBeginningLeavesRowsOpen()
     QCOMPARE(schema->rows, -1);
     QCOMPARE(schema->features.elements(), 2);
     QVERIFY(schema->target == pipeline::TargetKind::Classes);
+}
+
+void CsvTest::saysThatTheFileChanged()
+{
+    QTemporaryDir folder;
+    const QString path = folder.filePath(QStringLiteral("rows.csv"));
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::WriteOnly) && file.write(kSimple.c_str()) > 0 && file.flush());
+    const auto open = openFile(path.toStdString());
+    QVERIFY(open);
+    QVERIFY(readCsv(*open, {}, "rows.csv"));
+    QTest::qWait(20); // a file system's clock may be coarse
+    QVERIFY(file.write("9,9,9\n") > 0 && file.flush());
+    const auto rows = readCsv(*open, {}, "rows.csv");
+    QVERIFY(!rows);
+    QCOMPARE(rows.error().code, Code::Corrupt);
+    QVERIFY(rows.error().message.find("dataset changed") != std::string::npos);
 }
 
 void CsvTest::stopsWhenAsked()

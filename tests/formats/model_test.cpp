@@ -1,6 +1,9 @@
 // Models and rows travel through files unchanged, equal ones as equal bytes.
 #include "engine/data/csv.h"
 #include "engine/data/encode.h"
+#include "engine/data/shard_writer.h"
+#include "engine/data/standardize.h"
+#include "engine/data/stored_rows.h"
 #include "engine/formats/dataset_files.h"
 #include "engine/formats/model_file.h"
 #include "kernels/base/files.h"
@@ -17,7 +20,9 @@ using namespace millrace::formats;
 namespace {
 data::Dataset rows()
 {
-    return *data::readCsv(data::openMemory("size,colour,t\n1.25,red,x\n?,blue,y\n3,red,x\n0.1,blue,y\n", ""), {}, "");
+    const auto raw =
+        data::readCsv(data::openMemory("size,colour,t\n1.25,red,x\n?,blue,y\n3,red,x\n0.1,blue,y\n", ""), {}, "");
+    return data::filled(*raw, nullptr)->train;
 }
 
 Model model()
@@ -65,6 +70,7 @@ private slots:
     void valuesThatAreNotFiniteAreNamed();
     void rowsReturnFromFiles();
     void storedRowsAreChecked();
+    void rowsOnDiskAreFoundAgain();
 };
 
 void ModelTest::modelReturnsFromFolderAndFile()
@@ -202,6 +208,31 @@ void ModelTest::storedRowsAreChecked()
     auto files = *toFiles(rows(), "rows");
     files["rows.json"] = "{}";
     QVERIFY(!datasetFromFiles(files, "rows"));
+}
+
+void ModelTest::rowsOnDiskAreFoundAgain()
+{
+    const QTemporaryDir folder;
+    const std::string path = joinPath(folder.path().toStdString(), "rows");
+    QVERIFY(data::writeShards(rows(), path, {}, {}));
+    const auto all = data::openShards(path, 0);
+    QVERIFY(all && all->stored);
+    const auto scaled = data::scaled(data::select(*all, {true, false, true, true}), nullptr, data::ScaleMethod::MinMax);
+    QVERIFY(scaled);
+    const auto files = toFiles(scaled->train, "train");
+    QVERIFY(files);
+    const auto back = datasetFromFiles(*files, "train");
+    QVERIFY2(back, back ? "" : back.error().toString().c_str());
+    QVERIFY(back->stored && back->stored->chosen() == scaled->train.stored->chosen());
+    QVERIFY(back->preprocessing == scaled->train.preprocessing);
+    QCOMPARE(data::inMemory(*back)->features, data::inMemory(scaled->train)->features);
+    // other rows in their place, or none, are no result
+    data::Dataset other = rows();
+    other.features[0] = 7;
+    QVERIFY(data::writeShards(other, path, {}, {}));
+    QVERIFY(!datasetFromFiles(*files, "train"));
+    QVERIFY(removeAll(path));
+    QVERIFY(!datasetFromFiles(*files, "train"));
 }
 
 QTEST_GUILESS_MAIN(ModelTest)
