@@ -23,7 +23,7 @@ struct StepSettings
     double labelSmoothing = 0;
     std::string precision = "f32";  ///< or bf16
     std::string recompute = "none"; ///< or blocks
-    int threads = 0;
+    int threads = 0;                ///< 0: as many as the processor has
 };
 
 /// Whether the optimiser looks at all rows in each step.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <thread>
 
 namespace millrace::train {
 
@@ -30,6 +31,8 @@ Result<std::unique_ptr<Stepper>> Stepper::create(const TrainingModel& model, con
                                                  const std::vector<std::int64_t>& batchSizes)
 {
     std::unique_ptr<Stepper> stepper(new Stepper(settings));
+    int& threads = stepper->m_settings.threads;
+    if (threads <= 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     ParameterLayout layout;
     for (const std::int64_t batch : batchSizes) {
         MR_TRY(compile::Program program, trainingProgram(model, settings, batch));
@@ -38,7 +41,7 @@ Result<std::unique_ptr<Stepper>> Stepper::create(const TrainingModel& model, con
             layout = parameterLayout(program);
             stepper->m_countsCorrect = program.graph.ports().contains("correct");
         }
-        MR_TRY(auto executor, execute::Executor::create(std::move(program), stepper->m_weights, settings.threads));
+        MR_TRY(auto executor, execute::Executor::create(std::move(program), stepper->m_weights, threads));
         MR_CHECK(fillClassWeights(*executor, model.options));
         stepper->m_executors[batch] = std::move(executor);
     }
@@ -46,7 +49,7 @@ Result<std::unique_ptr<Stepper>> Stepper::create(const TrainingModel& model, con
     stepper->m_fullBatch = isFullBatch(settings.optimizer);
     if (stepper->m_fullBatch || settings.accumulation > 1) stepper->m_sum.resize(size);
     if (settings.average > 0) stepper->m_average.resize(size);
-    MR_TRY(stepper->m_optimizer, createOptimizer(settings.optimizer, std::move(layout), settings.threads));
+    MR_TRY(stepper->m_optimizer, createOptimizer(settings.optimizer, std::move(layout), threads));
     return stepper;
 }
 
