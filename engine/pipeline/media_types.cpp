@@ -60,11 +60,40 @@ NodeSpec imageFolderData()
     };
     return spec;
 }
+
+NodeSpec augment()
+{
+    NodeSpec spec = nodeType("data.augment", "Augment", "Prepare",
+                             "Images that training sees a little different each time. The rows stay as they are, and "
+                             "only training changes them: validation and test see them unchanged.");
+    spec.formula = "mix-up: x = λ·a + (1 − λ)·b with λ ~ Beta(α, α); the class is that of a with probability λ";
+    spec.source = "DeVries, Taylor 2017, arXiv:1708.04552 (cut-out); Zhang et al. 2018, arXiv:1710.09412 (mix-up).";
+    spec.inputs = {rowsPort("rows", "Rows")};
+    spec.outputs = {rowsPort("rows", "Rows")};
+    spec.params = {
+        integerParam("crop", "Crop",
+                     "Shifts by up to so many pixels each way, as a crop of the image with that border; "
+                     "0: not at all.",
+                     4, 0, 512, "pixels"),
+        booleanParam("flip", "Flip", "Exchanges left and right in every second image; not for letters and digits.",
+                     true),
+        numberParam("rotate", "Rotate", "Turns by up to so many degrees either way.", 0, 0, 180, "°"),
+        numberParam("brightness", "Brightness", "Distance from black times 1 − b to 1 + b.", 0, 0, 1),
+        numberParam("contrast", "Contrast", "Distance from the image's mean times 1 − c to 1 + c.", 0, 0, 1),
+        numberParam("noise", "Noise", "Deviation of normal noise, as a part of the range from black to white.", 0, 0,
+                    1),
+        integerParam("cut_out", "Cut-out", "Side of a square that becomes black at a random place; 0: none.", 0, 0,
+                     1024, "pixels"),
+        numberParam("mix_up", "Mix-up", "Alpha of the blending of two images and their targets; 0: none.", 0, 0, 1),
+    };
+    spec.cacheable = false; // the rows themselves stay as they are
+    return spec;
+}
 } // namespace
 
 std::vector<NodeSpec> mediaTypes()
 {
-    return {textData(), imageFolderData()};
+    return {textData(), imageFolderData(), augment()};
 }
 
 } // namespace millrace::pipeline
