@@ -11,7 +11,8 @@ set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/c
     cpu/dense.cpp cpu/dropout.cpp cpu/embedding.cpp cpu/mean_squared_error.cpp cpu/optimizer.cpp
     cpu/optimizers/adadelta.cpp cpu/optimizers/adagrad.cpp cpu/optimizers/adam.cpp cpu/optimizers/lamb.cpp
     cpu/optimizers/lion.cpp cpu/optimizers/muon.cpp cpu/optimizers/nadam.cpp cpu/optimizers/rmsprop.cpp
-    cpu/optimizers/sgd.cpp cpu/pool2d.cpp cpu/position.cpp cpu/softmax.cpp cpu/winograd.cpp cpu/peak.cpp cpu/grey_conv.cpp cpu/threads.cpp)
+    cpu/optimizers/sgd.cpp cpu/pool2d.cpp cpu/position.cpp cpu/softmax.cpp cpu/winograd.cpp cpu/peak.cpp
+    cpu/grey_conv.cpp cpu/threads.cpp)
 list(APPEND MILLRACE_CPU_KERNELS cpu/binary_cross_entropy.cpp cpu/huber.cpp cpu/kl_divergence.cpp cpu/layer_norm.cpp
     cpu/adaptive_pool2d.cpp cpu/channel_rows.cpp cpu/concatenate.cpp cpu/gather.cpp cpu/group_norm.cpp cpu/reduce.cpp
     cpu/transpose.cpp cpu/log_softmax.cpp cpu/mean_absolute_error.cpp cpu/multiply.cpp cpu/rms_norm.cpp)
@@ -46,9 +47,11 @@ set_source_files_properties(cpu/winograd.cpp cpu/peak.cpp cpu/grey_conv.cpp PROP
 # for tests alone
 millrace_library(NAME kernels_reference SOURCES reference/activation.cpp reference/add.cpp reference/batch_norm.cpp
   reference/conv2d.cpp reference/cross_entropy.cpp reference/dense.cpp reference/dropout.cpp reference/embedding.cpp
-  reference/mean_squared_error.cpp reference/optimizer.cpp reference/pool2d.cpp reference/position.cpp reference/softmax.cpp
+  reference/mean_squared_error.cpp reference/optimizer.cpp reference/pool2d.cpp reference/position.cpp
+  reference/softmax.cpp
   reference/binary_cross_entropy.cpp reference/huber.cpp reference/kl_divergence.cpp reference/layer_norm.cpp
   reference/adaptive_pool2d.cpp reference/concatenate.cpp reference/gather.cpp reference/group_norm.cpp
-  reference/reduce.cpp reference/transpose.cpp reference/log_softmax.cpp reference/mean_absolute_error.cpp reference/multiply.cpp reference/rms_norm.cpp reference/attention.cpp
+  reference/reduce.cpp reference/transpose.cpp reference/log_softmax.cpp reference/mean_absolute_error.cpp
+  reference/multiply.cpp reference/rms_norm.cpp reference/attention.cpp
   reference/conv_transpose2d.cpp reference/gru.cpp reference/lstm.cpp reference/matmul.cpp
   USES base)

@@ -14,8 +14,8 @@ using families::Row;
 const Row* findRow(std::string_view kind)
 {
     using namespace families;
-    for (const auto& family :
-         {linear(), convolution(), pooling(), normalization(), elementwise(), reshaping(), losses(), sequence(), recurrent(), arrangement(), reduction()})
+    for (const auto& family : {linear(), convolution(), pooling(), normalization(), elementwise(), reshaping(),
+                               losses(), sequence(), recurrent(), arrangement(), reduction()})
         for (const Row& row : family)
             if (row.kind == kind) return &row;
     return nullptr;

@@ -13,8 +13,8 @@ std::vector<OperationKind> allKinds()
 {
     std::vector<OperationKind> all;
     for (const auto& family : {kinds::linear(), kinds::convolution(), kinds::pooling(), kinds::normalization(),
-                               kinds::elementwise(), kinds::reshaping(), kinds::losses(),
-                               kinds::sequence(), kinds::recurrent(), kinds::arrangement(), kinds::reduction()})
+                               kinds::elementwise(), kinds::reshaping(), kinds::losses(), kinds::sequence(),
+                               kinds::recurrent(), kinds::arrangement(), kinds::reduction()})
         all.insert(all.end(), family.begin(), family.end());
     return all;
 }
@@ -170,8 +170,7 @@ Status checkPrecision(const Site& site)
 {
     const std::string precision = site->text("precision", "f32");
     if (precision == "f32" || precision == "bf16") return {};
-    return site
-        .refuse(str("Layer ", site->layer, " computes in \"", precision, "\"; known are f32 and bf16."))
+    return site.refuse(str("Layer ", site->layer, " computes in \"", precision, "\"; known are f32 and bf16."))
         .atNode(site->layer, "precision");
 }
 

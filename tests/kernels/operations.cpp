@@ -213,7 +213,10 @@ constexpr OperationRow kOperations[] = {
 
 const OperationRow* findOperation(std::string_view name)
 {
-    for (const std::span<const OperationRow> family : {std::span<const OperationRow>(kOperations), lossOperations(), normalizationOperations(), arrangementOperations(), productOperations(), sequenceOperations(), recurrentOperations(), optimizerOperations()})
+    for (const std::span<const OperationRow> family :
+         {std::span<const OperationRow>(kOperations), lossOperations(), normalizationOperations(),
+          arrangementOperations(), productOperations(), sequenceOperations(), recurrentOperations(),
+          optimizerOperations()})
         for (const OperationRow& row : family)
             if (row.name == name) return &row;
     return nullptr;
