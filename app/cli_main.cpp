@@ -68,6 +68,7 @@ try {
     millrace::cli::addRuns(command, outcome);
     millrace::cli::addModels(command, outcome);
     millrace::cli::addBench(command, outcome);
+    millrace::cli::addGenerate(command, outcome);
     const std::vector<std::string> verbs = verbsOf(command);
     if (argv[1][0] != '-' && std::find(verbs.begin(), verbs.end(), argv[1]) == verbs.end())
         return unknownVerb(argv[1], verbs);

@@ -38,6 +38,7 @@ void addNodes(CLI::App& command, Outcome& outcome);
 void addRuns(CLI::App& command, Outcome& outcome);
 void addModels(CLI::App& command, Outcome& outcome);
 void addBench(CLI::App& command, Outcome& outcome);
+void addGenerate(CLI::App& command, Outcome& outcome);
 
 /// One JSON document on standard output, nothing else.
 void printJson(const nlohmann::json& json);

@@ -2,16 +2,19 @@
 
 #include "engine/data/data.h"
 #include "engine/data/encode.h"
-#include "engine/protocol/resources.h"
 #include "engine/formats/model_file.h"
+#include "engine/generate/generator.h"
 #include "engine/pipeline/catalogue.h"
-#include "engine/run/workloads.h"
 #include "engine/protocol/event.h"
+#include "engine/protocol/resources.h"
+#include "engine/run/request_lines.h"
+#include "engine/run/workloads.h"
 #include "engine/train/evaluator.h"
 #include "kernels/base/text.h"
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <istream>
 #include <map>
 #include <memory>
@@ -28,33 +31,41 @@ constexpr std::size_t kRequestBytes = 64u << 20;
 struct LoadedModel
 {
     std::string sha256;
-    formats::Model model;
-    std::unique_ptr<train::Evaluator> evaluator;
+    formats::Model model;                           ///< without the tensors' values: they are copied into one of these
+    std::unique_ptr<train::Evaluator> evaluator;    ///< of a model of rows
+    std::unique_ptr<generate::Generator> generator; ///< of a model of text
 };
+
+/// A part of an answer that comes before it.
+using Partly = std::function<void(json)>;
 
 class Answerer
 {
 public:
-    Result<json> answer(const json& request);
+    Result<json> answer(const json& request, const Partly& partly, const std::stop_token& stop);
 
 private:
     Result<json> inspect(const json& question);
     Result<json> predict(const json& question);
     Result<json> describe(const json& question);
     Result<json> bench(const json& question);
+    Result<json> generate(const json& question, const Partly& partly, const std::stop_token& stop);
     Result<LoadedModel*> modelAt(const std::string& path);
 
     pipeline::Catalogue m_catalogue = pipeline::Catalogue::create();
     std::map<std::string, LoadedModel> m_models; // by path
 };
 
-Result<json> Answerer::answer(const json& request)
+Result<json> Answerer::answer(const json& request, const Partly& partly, const std::stop_token& stop)
 {
     if (const auto question = request.find("inspect"); question != request.end()) return inspect(*question);
     if (const auto question = request.find("predict"); question != request.end()) return predict(*question);
     if (const auto question = request.find("describe"); question != request.end()) return describe(*question);
     if (const auto question = request.find("bench"); question != request.end()) return bench(*question);
-    return makeError(Code::InvalidFormat, "The request asks for none of inspect, predict, describe and bench.");
+    if (const auto question = request.find("generate"); question != request.end())
+        return generate(*question, partly, stop);
+    return makeError(Code::InvalidFormat,
+                     "The request asks for none of inspect, predict, describe, generate and bench.");
 }
 
 Result<json> Answerer::inspect(const json& question)
@@ -77,16 +88,18 @@ Result<LoadedModel*> Answerer::modelAt(const std::string& path)
     const auto known = m_models.find(path);
     if (known != m_models.end()) return &known->second;
     MR_TRY(formats::LoadedModel loaded, formats::loadModel(path));
-    LoadedModel& model = m_models[path];
+    LoadedModel model;
     model.sha256 = loaded.sha256;
-    model.model = std::move(loaded.model);
-    auto evaluator = train::Evaluator::create(model.model, m_catalogue, 1);
-    if (!evaluator) {
-        m_models.erase(path);
-        return std::move(evaluator).error();
+    if (loaded.model.schema.vocabulary > 0) {
+        MR_TRY(auto generator, generate::Generator::create(loaded.model, m_catalogue, 0));
+        model.generator = std::make_unique<generate::Generator>(std::move(generator));
+    } else {
+        MR_TRY(auto evaluator, train::Evaluator::create(loaded.model, m_catalogue, 1));
+        model.evaluator = std::make_unique<train::Evaluator>(std::move(evaluator));
     }
-    model.evaluator = std::make_unique<train::Evaluator>(std::move(evaluator).value());
-    return &model;
+    model.model = std::move(loaded.model);
+    for (formats::ModelTensor& tensor : model.model.tensors) tensor.values = {};
+    return &(m_models[path] = std::move(model));
 }
 
 // The row's features as the model is fed, from whichever form the question gives it in.
@@ -114,6 +127,9 @@ Result<std::vector<float>> featuresOf(const json& question, const formats::Model
 Result<json> Answerer::predict(const json& question)
 {
     MR_TRY(LoadedModel * model, modelAt(question.value("model", "")));
+    if (!model->evaluator)
+        return makeError(Code::InvalidArgument, "The model is one of text: it answers no rows.")
+            .advise("Let it generate text.");
     MR_TRY(const auto features, featuresOf(question, model->model));
     MR_TRY(const auto outputs, model->evaluator->outputs(features, 1));
     if (model->model.schema.target == pipeline::TargetKind::Number)
@@ -153,27 +169,61 @@ Result<json> Answerer::bench(const json& question)
     return json{{"bench", std::move(result)}};
 }
 
+Result<json> Answerer::generate(const json& question, const Partly& partly, const std::stop_token& stop)
+{
+    MR_TRY(LoadedModel * model, modelAt(question.value("model", "")));
+    if (!model->generator)
+        return makeError(Code::InvalidArgument, "The model answers rows, not text.")
+            .advise("Only a model that was trained on tokens generates text.");
+    generate::GenerateOptions options;
+    options.tokens = question.value("tokens", options.tokens);
+    options.sample.temperature = question.value("temperature", options.sample.temperature);
+    options.sample.topK = question.value("top_k", options.sample.topK);
+    options.sample.topP = question.value("top_p", options.sample.topP);
+    options.sample.seed = question.value("seed", options.sample.seed);
+    const auto give = [&](std::string_view piece) { partly({{"text", piece}}); };
+    MR_TRY(const generate::Generated done,
+           model->generator->generate(question.value("prompt", ""), options, give, stop));
+    return json{{"generated",
+                 {{"prompt_tokens", done.promptTokens},
+                  {"prompt_seconds", done.promptSeconds},
+                  {"tokens", done.tokens},
+                  {"seconds", done.seconds},
+                  {"stopped", done.stopped}}}};
+}
+
 } // namespace
 
 void answerRequests(std::istream& requests, std::ostream& answers)
 {
     Answerer answerer;
+    RequestLines lines(requests);
     std::string line;
-    while (std::getline(requests, line)) {
+    const auto write = [&](const json& answer) {
+        if (!answers) return lines.stop(); // nobody hears it
+        answers << answer.dump(-1, ' ', false, json::error_handler_t::replace) << '\n' << std::flush;
+    };
+    while (lines.next(line)) {
         json answer = json::object();
         try {
             if (line.size() > kRequestBytes) throw std::length_error("the request is longer than 64 MB");
             const json request = json::parse(line);
-            if (auto result = answerer.answer(request))
+            const std::int64_t id = request.value("id", std::int64_t{0});
+            const auto partly = [&](json part) {
+                part["id"] = id;
+                part["more"] = true;
+                write(part);
+            };
+            if (auto result = answerer.answer(request, partly, lines.begin(id)))
                 answer = std::move(*result);
             else
                 answer["error"] = protocol::errorToJson(result.error());
-            answer["id"] = request.value("id", 0);
+            answer["id"] = id;
         } catch (const std::exception& exception) {
             answer = {{"error", protocol::errorToJson(makeError(
                                     Code::InvalidFormat, str("The request cannot be read: ", exception.what())))}};
         }
-        answers << answer.dump(-1, ' ', false, json::error_handler_t::replace) << '\n' << std::flush;
+        write(answer);
     }
 }
 

@@ -10,7 +10,7 @@
 
 namespace millrace::run {
 
-/// Reads requests until the end of the input and writes one answer for each:
+/// Reads requests until the end of the input and writes one answer for each, in their order:
 ///   {"id": 1, "inspect": {"type", "params", "base"}}         → {"id": 1, "schema": {…RowsSchema…}}
 ///   {"id": 2, "predict": {"model": path, "row": "1,2,…" | "values": […] | "image": {"width", "height", "pixels":
 ///   [0…1]}}}
@@ -20,7 +20,12 @@ namespace millrace::run {
 ///   "layers", "columns"}}
 ///   {"id": 4, "bench": {"workload": name | "machine", "seconds", "threads", "operations"}}
 ///                                                            → {"id": 4, "bench": {…runWorkload, measureMachine…}}
-/// or {"id": n, "error": {…}}. An image has the size of the model's and runs from 0 (paper) to 1 (ink).
+///   {"id": 5, "generate": {"model": path, "prompt", "tokens", "temperature", "top_k", "top_p", "seed"}}
+///                                                            → {"id": 5, "more": true, "text"} for each piece, then
+///                                                            {"id": 5, "generated": {"prompt_tokens",
+///                                                            "prompt_seconds", "tokens", "seconds", "stopped"}}
+/// or {"id": n, "error": {…}}. {"cancel": 5} stops the answer to 5, which then ends early, and has none of its own. An
+/// image has the size of the model's and runs from 0 (paper) to 1 (ink).
 void answerRequests(std::istream& requests, std::ostream& answers);
 
 } // namespace millrace::run

@@ -3,6 +3,7 @@
 #include "engine/run/answers.h"
 #include "engine/run/stage_results.h"
 #include "engine/train/model_tensors.h"
+#include "tests/generate/language_models.h"
 
 #include <QtTest>
 
@@ -18,6 +19,7 @@ private slots:
     void everyLineHasOneAnswer();
     void aTableIsInspected();
     void aModelAnswersRawRows();
+    void aModelOfTextGoesOn();
 
 private:
     static std::vector<nlohmann::json> ask(const std::string& lines)
@@ -109,6 +111,36 @@ void AnswersTest::aModelAnswersRawRows()
     QVERIFY2(answers[2]["error"].dump().find("three") != std::string::npos, answers[2].dump().c_str());
     QCOMPARE(answers[3]["model"]["classes"], nlohmann::json({"no", "yes"}));
     QCOMPARE(answers[3]["model"]["parameters"].get<int>(), 6);
+}
+
+void AnswersTest::aModelOfTextGoesOn()
+{
+    QTemporaryDir folder;
+    QVERIFY(formats::saveModel(tests::reciter("abc"), folder.path().toStdString()));
+    const nlohmann::json question{
+        {"model", folder.path().toStdString()}, {"prompt", "a"}, {"tokens", 4}, {"temperature", 0}};
+    nlohmann::json wrong = question;
+    wrong["top_p"] = 7;
+    const auto line = [](const nlohmann::json& request) { return request.dump() + "\n"; };
+    const auto answers = ask(line({{"cancel", 2}}) + line({{"id", 1}, {"generate", question}}) +
+                             line({{"id", 2}, {"generate", question}}) + line({{"id", 3}, {"generate", wrong}}) +
+                             line({{"id", 4}, {"predict", {{"model", question["model"]}, {"values", {1}}}}}) +
+                             line({{"id", 5}, {"describe", {{"model", question["model"]}}}}));
+    QCOMPARE(answers.size(), std::size_t{9});
+    std::string text;
+    for (std::size_t i = 0; i < 4; ++i) {
+        QCOMPARE(answers[i]["id"].get<int>(), 1);
+        QCOMPARE(answers[i]["more"].get<bool>(), true);
+        text += answers[i]["text"].get<std::string>();
+    }
+    QCOMPARE(text, std::string("bcab"));
+    QCOMPARE(answers[4]["generated"]["tokens"].get<int>(), 4);
+    QCOMPARE(answers[4]["generated"]["stopped"].get<bool>(), false);
+    QCOMPARE(answers[5]["generated"]["tokens"].get<int>(), 0); // cancelled before it began
+    QCOMPARE(answers[5]["generated"]["stopped"].get<bool>(), true);
+    QVERIFY(answers[6]["error"].dump().find("top-p") != std::string::npos);
+    QVERIFY(answers[7].contains("error"));
+    QCOMPARE(answers[8]["model"]["schema"]["vocabulary"].get<int>(), 256);
 }
 
 QTEST_GUILESS_MAIN(AnswersTest)
