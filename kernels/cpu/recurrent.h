@@ -20,7 +20,7 @@ public:
         m_bytes += (static_cast<std::uint64_t>(count) * sizeof(float) + 63) / 64 * 64;
         return result;
     }
-    std::byte* rest() const { return m_memory + m_bytes; }
+    std::byte* rest() const { return m_memory ? m_memory + m_bytes : nullptr; }
     std::uint64_t bytes() const { return m_bytes; }
 
 private:
