@@ -39,7 +39,7 @@ IMAGES = {"features": [16, 16, 2], "classes": 5, "signal": 0.125}
 MLP = {"model": "model.mlp", "params": {"hidden": [24, 16], "activation": "relu"}, "rows": NUMBERS, "batch": 16}
 MODELS = {
     "mlp": MLP,
-    "lenet": {"model": "model.lenet", "params": {}, "rows": IMAGES, "batch": 8},
+    "lenet": {"model": "model.lenet", "params": {}, "rows": dict(IMAGES, signal=0.5), "batch": 8},
     "lstm": {"model": "model.lstm", "params": {"layers": 2, "units": 24, "cell": "lstm", "embedding": 12},
              "rows": {"vocabulary": 13, "context": 12}, "batch": 8},
     "gru": {"model": "model.lstm", "params": {"layers": 2, "units": 20, "cell": "gru"}, "rows": IMAGES, "batch": 8},
@@ -49,8 +49,18 @@ MODELS = {
     "resnet": {"model": "model.resnet", "params": {"depth": "18", "width": 4}, "rows": IMAGES, "batch": 16},
     "mobilenet": {"model": "model.mobilenet", "params": {"width": 0.25, "dropout": 0}, "rows": IMAGES, "batch": 16},
 }
-# Where a rate above lets rounding grow beyond what can be compared, or a model needs a larger one to learn at all.
-RATES = {}
+# Where a rate above lets rounding grow beyond what can be compared, or a model needs a larger one to learn at all. In
+# deep networks with batch norm and ReLU a relative distance of 1e-7 grows tenfold every few steps at a usual rate.
+SLOW = {"sgd": 2e-6, "adam": 2e-6, "adamw": 2e-6, "nadam": 4e-6, "rmsprop": 1e-6, "adagrad": 2e-6, "adadelta": 1e-3,
+        "lamb": 1e-5, "lion": 1e-6, "muon": 2e-6}
+RATES = {
+    "lenet": {"adamw": 2e-3, "lamb": 5e-3, "lion": 1e-4},
+    "lstm": {"sgd": 0.3, "nadam": 0.01, "adadelta": 10},
+    "gpt": {"lion": 3e-4},
+    "resnet": SLOW,
+    "mobilenet": {name: rate / 2 for name, rate in SLOW.items()},
+}
+FASTER = {"resnet": {"sgd": (7e-5, 40), "adam": (2e-4, 25)}, "mobilenet": {"sgd": (1e-4, 20), "adam": (1e-4, 20)}}
 
 
 def loss_of(case, output, target):
@@ -170,6 +180,9 @@ def model_cases(model):
     for name, settings in OPTIMIZERS.items():
         rate = RATES.get(model, {}).get(name, settings["learning_rate"])
         yield name, dict(MODELS[model], optimizer=name, settings=dict(settings, learning_rate=rate), steps=100)
+    for name, (rate, steps) in FASTER.get(model, {}).items():
+        yield name + ", faster", dict(MODELS[model], optimizer=name, steps=steps,
+                                      settings=dict(OPTIMIZERS[name], learning_rate=rate))
     if model == "mlp":
         for name, settings in LINE_SEARCH.items():
             for title, hidden in ((name, [4]), (name + ", linear", [])):
