@@ -40,14 +40,21 @@ const data::Dataset* optionalRows(const StageContext& context, const std::string
     return found == context.inputs.end() ? nullptr : found->second.rows.get();
 }
 
+/// A result of one data set.
+StageResult resultOf(const char* port, data::Dataset rows)
+{
+    StageResult result;
+    result.summary = describeRows(rows);
+    result.outputs[port].rows = shared(std::move(rows));
+    return result;
+}
+
 /// A result of two parts, at the ports `first` and test.
 StageResult resultOf(StageContext& context, const data::Dataset& before, data::SplitRows parts, const char* first,
                      bool both)
 {
     emitNewNotes(context, before, parts.train);
-    StageResult result;
-    result.summary = describeRows(parts.train);
-    result.outputs[first].rows = shared(std::move(parts.train));
+    StageResult result = resultOf(first, std::move(parts.train));
     if (both) result.outputs["test"].rows = shared(std::move(parts.test));
     return result;
 }
@@ -104,10 +111,7 @@ Result<StageResult> loadData(StageContext& context)
         context.events.note(LogLevel::Info,
                             str("The rows take ", formatBytes(static_cast<double>(rows.stored->shards()->sizeBytes())),
                                 " and stay on disk; they are read as they are needed."));
-    StageResult result;
-    result.summary = describeRows(rows);
-    result.outputs["rows"].rows = shared(std::move(rows));
-    return result;
+    return resultOf("rows", std::move(rows));
 }
 
 Result<StageResult> shardData(StageContext& context)
@@ -119,7 +123,9 @@ Result<StageResult> shardData(StageContext& context)
     sizes.shardBytes = static_cast<std::uint64_t>(numberOf(context, "shard_size")) << 20;
     if (auto written = data::writeShards(*rows, path, sizes, context.stop); !written)
         return std::move(written).error().atNode(context.node.id, "path");
-    return loadData(context); // what is handed on is what was written
+    // what is handed on is what was written
+    MR_TRY(data::Dataset written, data::load(context.node, context.spec, context.folders, context.stop));
+    return resultOf("rows", std::move(written));
 }
 
 Result<StageResult> splitData(StageContext& context)
@@ -153,10 +159,7 @@ Result<StageResult> sampleData(StageContext& context)
     if (!method) return notAChoice(context, "method");
     MR_TRY(data::Dataset part, data::sample(*rows->rows, numberOf(context, "fraction"), *method,
                                             static_cast<std::uint64_t>(numberOf(context, "seed")), context.stop));
-    StageResult result;
-    result.summary = describeRows(part);
-    result.outputs["rows"].rows = shared(std::move(part));
-    return result;
+    return resultOf("rows", std::move(part));
 }
 
 Result<StageResult> cleanData(StageContext& context)
