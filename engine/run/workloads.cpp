@@ -220,7 +220,7 @@ std::span<const Workload> workloads()
         {"resnet18",
          "ResNet-18 on 32×32, batch 64",
          "model.resnet",
-         R"({"depth": 18})",
+         R"({"depth": "18"})",
          {32, 32, 3},
          64,
          10,
