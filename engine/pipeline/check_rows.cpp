@@ -90,6 +90,9 @@ void Flow::visitStandardize(const Node& node)
 // it has run.
 void Flow::visitPreparation(const Node& node, const NodeSpec& spec)
 {
+    if (const RowsSchema* rows = rowsInto(node, "rows"); spec.type == "data.augment" && rows && !rows->image)
+        error(node, "These rows are no images; only images can be augmented.",
+              "Take the node out, or connect rows of images to it.", {}, "rows");
     for (const PortSpec& output : spec.outputs) {
         const RowsSchema* schema = rowsInto(node, output.id);
         if (!schema && !spec.inputs.empty()) schema = rowsInto(node, spec.inputs.front().id);

@@ -1,5 +1,6 @@
 #include "engine/run/stage.h"
 
+#include "engine/data/image_repeats.h"
 #include "engine/data/standardize.h"
 #include "engine/formats/checkpoint_store.h"
 #include "engine/pipeline/model_builder.h"
@@ -99,6 +100,10 @@ Result<StageResult> trainModel(StageContext& context)
            pipeline::expandModel(*model->design, context.catalogue, rows.train->schema));
     MR_TRY(auto checkpoints, formats::CheckpointStore::open(joinPath(context.folder.checkpoints(), context.node.id)));
     Watching watching(context.events);
+    if (const auto repeated = rows.held ? data::repeatedImages(*rows.train, *rows.held) : 0; repeated > 0)
+        context.events.note(LogLevel::Warning,
+                            str(formatCount(repeated), " of the ", formatCount(rows.held->rows()),
+                                " validation images are also among the training images; they measure nothing."));
     const train::SupervisedInput input{rows.train, rows.held, layers, context.catalogue};
     MR_TRY(formats::Model trained, train::trainSupervised(settings, input, watching, checkpoints, context.stop));
     StageResult result;

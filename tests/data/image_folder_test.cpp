@@ -4,6 +4,7 @@
 #include "engine/data/image.h"
 #include "engine/data/image_files.h"
 #include "engine/data/image_folder.h"
+#include "engine/data/image_repeats.h"
 #include "kernels/base/files.h"
 #include "kernels/base/text.h"
 
@@ -79,6 +80,7 @@ private slots:
     void badImagesAreQuarantined();
     void nothingOutsideIsRead();
     void repeatedImagesAreTold();
+    void imagesOfBothPartsAreCounted();
     void namesMayBeAnyBytes();
     void refusesFolders_data();
     void refusesFolders();
@@ -275,6 +277,21 @@ void ImageFolderTest::repeatedImagesAreTold()
     QCOMPARE(rows->notes.at(0),
              std::string("2 images are the same as another, for example a/1.png and a/3.png; a split may put one into "
                          "training and the other into the test. 1 of them in another class."));
+}
+
+void ImageFolderTest::imagesOfBothPartsAreCounted()
+{
+    for (int i = 0; i < 10; ++i) write(str(i % 2, "/", i, ".png"), greyPng(static_cast<std::uint8_t>(i)));
+    const auto train = readImageFolder(path(), {4, 4, false, 0}, {});
+    write("1/9.png", greyPng(77));
+    write("1/a.png", greyPng(78));
+    const auto held = readImageFolder(path(), {4, 4, false, 0}, {});
+    QVERIFY(train && held);
+    QCOMPARE(repeatedImages(*train, *held), 9);
+    QCOMPARE(repeatedImages(*train, *readImageFolder(path(), {5, 5, false, 0}, {})), 0);
+    Dataset table = *train;
+    table.schema.image = false;
+    QCOMPARE(repeatedImages(table, table), 0);
 }
 
 void ImageFolderTest::namesMayBeAnyBytes()
