@@ -50,7 +50,7 @@ MR_INLINE float exponentialMinusOne(float x)
     p = p * x + 5.0000001201e-1F;
     const float near = p * (x * x) + x;
     const float far = exponential(x) - 1.0F;
-    return (x > -0.3465F) & (x < 0.3465F) ? near : far;
+    return ((x > -0.3465F) & (x < 0.3465F)) ? near : far;
 }
 
 /// log(1 + u) for u in [0, 1], within 3 units in the last place: the series of 2 artanh(u / (2 + u)).
