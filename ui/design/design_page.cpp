@@ -61,7 +61,7 @@ DesignPage::DesignPage(PipelineDocument& document, DocumentFiles& files, QWidget
     auto* notices = new FileNotices(files, *m_notice, this);
     connect(notices, &FileNotices::saveAsWanted, this, &DesignPage::chooseFileToSave);
     connect(&files, &DocumentFiles::saveAsWanted, this, &DesignPage::chooseFileToSave);
-    connect(m_conversion, &NoticeBar::buttonClicked, this, [this] { offerConversion(m_convertNode); });
+    connect(m_conversion, &NoticeBar::buttonClicked, this, [this] { openAsLayers(m_convertNode); });
     connect(&document, &PipelineDocument::titleChanged, this, &DesignPage::updateHeader);
     connect(&document, &PipelineDocument::checked, this, &DesignPage::updateActions);
     connect(&document, &PipelineDocument::resetDone, this, [this] {
@@ -104,7 +104,10 @@ QWidget* DesignPage::makeBody()
     connect(m_view, &CanvasView::addWanted, this,
             [this](const QPoint& place) { m_addPopup->open(m_scene->scope(), place); });
     connect(m_view, &CanvasView::nodeActivated, this, &DesignPage::openLayers);
-    connect(m_properties, &PropertyPanel::openLayersRequested, this, &DesignPage::openLayers);
+    connect(m_properties, &PropertyPanel::openLayersRequested, this,
+            [this](const QString& node) { openAsLayers(node.toStdString()); });
+    m_view->setContextMenuPolicy(Qt::CustomContextMenu);
+    connect(m_view, &QWidget::customContextMenuRequested, this, &DesignPage::showMenu);
     return body;
 }
 
@@ -134,6 +137,7 @@ QAction* DesignPage::add(const QString& text, const QKeySequence& shortcut, cons
     auto* action = new QAction(text, this);
     action->setShortcut(shortcut);
     action->setStatusTip(tip);
+    action->setToolTip(tip);
     connect(action, &QAction::triggered, this, std::move(slot));
     addAction(action);
     m_commands << action;
@@ -177,6 +181,12 @@ void DesignPage::makeEditActions()
         m_view->addAction(action);
         m_forSelection << action;
     };
+    m_openAsLayers = add(tr("Open as Layers"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_L),
+                         tr("Open the selected model's layers; a model of one node becomes Layers, and Undo brings "
+                            "it back"),
+                         [this] { openAsLayers(m_scene->selectedNodes().at(0)); });
+    onCanvas(m_openAsLayers);
+    m_forSelection.removeLast(); // it needs more than a selection
     onCanvas(add(tr("Cut"), QKeySequence::Cut, tr("Cut the selected nodes"), [this] {
         copy();
         m_view->deleteSelection();
@@ -235,7 +245,7 @@ void DesignPage::openLayers(const QString& id)
 {
     if (!m_scene->scope().empty()) return;
     const pipeline::Node* node = m_document.pipeline().find(id.toStdString());
-    if (node == nullptr || !node->type.starts_with("model.")) return;
+    if (node == nullptr || !m_document.drawsModel(*node)) return;
     if (m_document.graph(node->id) != nullptr) {
         m_scene->setScope(node->id);
         return;
@@ -248,19 +258,35 @@ void DesignPage::openLayers(const QString& id)
         {tr("Convert to Layers")});
 }
 
-void DesignPage::offerConversion(const std::string& id)
+void DesignPage::openAsLayers(const std::string& id)
 {
-    const pipeline::Node* node = m_document.pipeline().find(id);
-    if (node == nullptr) return;
-    const auto layers = pipeline::expandModel(*node, m_document.catalogue(), m_document.schemaFor(id));
-    if (!layers) {
-        m_conversion->show(Sign::Failed, words(layers.error()));
-        return;
-    }
+    const pipeline::Node* node = m_scene->scope().empty() ? m_document.pipeline().find(id) : nullptr;
+    if (node == nullptr || !m_document.drawsModel(*node)) return;
+    if (m_document.graph(id) != nullptr) return m_scene->setScope(id);
+    const pipeline::RowsSchema schema = m_document.schemaFor(id);
+    if (schema.features.rank() == 0)
+        return m_conversion->show(Sign::Warning,
+                                  tr("Which layers %1 has depends on what it is trained on, and that is not known yet. "
+                                     "Link it to a training node whose data can be read, then open it again.")
+                                      .arg(titleOf(id)));
+    const auto layers = pipeline::expandModel(*node, m_document.catalogue(), schema);
+    if (!layers) return m_conversion->show(Sign::Failed, words(layers.error()));
     pipeline::Json params = pipeline::Json::object();
     params["layers"] = pipeline::layersToJson(*layers);
     Change change = replacement(m_document.pipeline(), id, "model.layers", std::move(params));
     if (m_document.change(std::move(change), tr("Convert to Layers"))) m_scene->setScope(id);
+}
+
+void DesignPage::showMenu(const QPoint& at)
+{
+    if (const auto* item = qgraphicsitem_cast<NodeItem*>(m_view->itemAt(at)); item && !item->isSelected())
+        m_scene->select({item->view().id});
+    auto* menu = new QMenu(this);
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    menu->setToolTipsVisible(true);
+    menu->addActions(m_view->actions());
+    menu->insertSeparator(menu->actions().value(1));
+    menu->popup(m_view->viewport()->mapToGlobal(at));
 }
 
 void DesignPage::rename()
@@ -384,6 +410,10 @@ void DesignPage::updateActions()
 {
     const bool any = !m_scene->selectedItems().isEmpty();
     for (QAction* action : std::as_const(m_forSelection)) action->setEnabled(any);
+    const auto selected = m_scene->selectedNodes();
+    const pipeline::Node* only =
+        m_scene->scope().empty() && selected.size() == 1 ? m_document.pipeline().find(selected[0]) : nullptr;
+    m_openAsLayers->setEnabled(only != nullptr && m_document.drawsModel(*only));
     m_backAction->setEnabled(!m_scene->scope().empty());
     const bool active = m_document.progress().active;
     m_run->setEnabled(m_document.canRun() && !m_document.pipeline().nodes.empty() && !active);

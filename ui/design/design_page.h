@@ -54,8 +54,11 @@ private:
     void makeRunActions();
     QAction* add(const QString& text, const QKeySequence& shortcut, const QString& tip, std::function<void()> slot);
     void connectSelection();
+    /// Goes into the model's layers; of a model of one node only after it was asked whether it becomes Layers.
     void openLayers(const QString& node);
-    void offerConversion(const std::string& node);
+    /// The same without asking.
+    void openAsLayers(const std::string& node);
+    void showMenu(const QPoint& at);
     void rename();
     void copy();
     void paste();
@@ -81,6 +84,7 @@ private:
     QMenu* m_recent;
     QList<QAction*> m_commands;
     QAction *m_run = nullptr, *m_stop = nullptr, *m_undo = nullptr, *m_redo = nullptr, *m_backAction = nullptr;
+    QAction* m_openAsLayers = nullptr;
     QList<QAction*> m_forSelection; ///< enabled while something is selected
     std::string m_convertNode;      ///< the model node that m_conversion is about
 };

@@ -81,6 +81,17 @@ void NodePage::makeHead(const pipeline::Node& shownNode)
 
 void NodePage::makeEditors(bool moreOpen)
 {
+    const bool hasLayers = std::any_of(m_spec->params.begin(), m_spec->params.end(), [](const auto& param) {
+        return param.kind == pipeline::ParamKind::Layers;
+    });
+    if (!hasLayers && m_scope.empty() && m_document.drawsModel(*node())) {
+        auto* open = makeButton(tr("Open as Layers"), ButtonKind::Secondary, QStringLiteral("layers"));
+        open->setObjectName(QStringLiteral("open_as_layers"));
+        open->setToolTip(tr("Turns this node into Layers that can be seen and edited one by one; Undo brings it back"));
+        open->setEnabled(!m_document.isReadOnly());
+        connect(open, &QPushButton::clicked, this, [this] { emit openLayersRequested(toQt(m_node)); });
+        static_cast<QVBoxLayout*>(layout())->addWidget(open, 0, Qt::AlignLeft);
+    }
     std::vector<const pipeline::ParamSpec*> more;
     for (const pipeline::ParamSpec& spec : m_spec->params) {
         if (spec.advanced)

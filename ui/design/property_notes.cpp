@@ -5,8 +5,14 @@
 #include "ui/widgets/surface.h"
 
 #include <QVBoxLayout>
+#include <algorithm>
+#include <span>
 
 namespace millrace::ui {
+
+namespace {
+constexpr std::size_t kShown = 30;
+}
 
 void PropertyPage::follow(const std::string&, const std::string&) {}
 
@@ -30,6 +36,12 @@ void NoteList::clear()
     }
 }
 
+void NoteList::showRest()
+{
+    const int more = m_count - static_cast<int>(kShown);
+    if (more > 0) m_layout->addWidget(new Label(tr("and %1 more").arg(more), TextStyle::Caption, Role::Muted));
+}
+
 void NoteList::showFacts(const std::vector<std::pair<QString, QString>>& facts, Role role)
 {
     setVisible(!facts.empty());
@@ -37,7 +49,7 @@ void NoteList::showFacts(const std::vector<std::pair<QString, QString>>& facts, 
     m_facts = facts;
     m_count = static_cast<int>(facts.size());
     clear();
-    for (const auto& [what, value] : facts) {
+    for (const auto& [what, value] : std::span(facts).first(std::min(facts.size(), kShown))) {
         auto* row = new QWidget;
         auto* layout = new QHBoxLayout(row);
         layout->setContentsMargins(0, 0, 0, 0);
@@ -51,6 +63,7 @@ void NoteList::showFacts(const std::vector<std::pair<QString, QString>>& facts, 
         layout->addWidget(valueLabel, 5);
         m_layout->addWidget(row);
     }
+    showRest();
 }
 
 void NoteList::showProblems(const std::vector<std::pair<QString, ProblemLine>>& problems)
@@ -60,7 +73,7 @@ void NoteList::showProblems(const std::vector<std::pair<QString, ProblemLine>>& 
     m_problems = problems;
     m_count = static_cast<int>(problems.size());
     clear();
-    for (const auto& [where, line] : problems) {
+    for (const auto& [where, line] : std::span(problems).first(std::min(problems.size(), kShown))) {
         const bool warning = line.severity == pipeline::Severity::Warning;
         auto* row = new QWidget;
         auto* layout = new QHBoxLayout(row);
@@ -74,6 +87,7 @@ void NoteList::showProblems(const std::vector<std::pair<QString, ProblemLine>>& 
         layout->addWidget(text, 1);
         m_layout->addWidget(row);
     }
+    showRest();
 }
 
 QWidget* makeSection(const QString& heading)

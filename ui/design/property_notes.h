@@ -27,7 +27,8 @@ public:
     virtual bool focusParameter(const std::string& parameter);
 };
 
-/// Rows of a label and a value, or of a sign and a text, that are made anew only when they differ.
+/// Rows of a label and a value, or of a sign and a text, that are made anew only when they differ. Of many the first 30
+/// are shown and how many more there are: thousands of labels would take the window's time.
 class NoteList : public QWidget
 {
     Q_OBJECT
@@ -43,6 +44,7 @@ public:
 
 private:
     void clear();
+    void showRest();
 
     QVBoxLayout* m_layout;
     int m_count = 0;

@@ -203,14 +203,29 @@ std::vector<ProblemLine> PipelineDocument::problemsOf(const Scope& scope, const 
     return found;
 }
 
+bool PipelineDocument::drawsModel(const pipeline::Node& node) const
+{
+    const pipeline::NodeSpec* known = spec(node);
+    return known && known->inputs.empty() && known->outputs.size() == 1 &&
+           known->outputs[0].type == pipeline::PortType::Model;
+}
+
 pipeline::RowsSchema PipelineDocument::schemaFor(const std::string& modelNode) const
 {
     for (const pipeline::Link& link : m_pipeline.links) {
-        if (link.from.node != modelNode) continue;
-        const pipeline::Link* rows = m_pipeline.linkInto(link.to.node, "train");
-        if (!rows) continue;
-        const auto found = m_report.rows.find(str(rows->from.node, ".", rows->from.port));
-        if (found != m_report.rows.end()) return found->second;
+        const pipeline::Node* training = m_pipeline.find(link.to.node);
+        if (link.from.node != modelNode || !training) continue;
+        for (const char* port : {"train", "tokens"}) {
+            const pipeline::Link* rows = m_pipeline.linkInto(link.to.node, port);
+            if (!rows) continue;
+            const auto found = m_report.rows.find(str(rows->from.node, ".", rows->from.port));
+            if (found == m_report.rows.end()) continue;
+            const pipeline::NodeSpec* known = spec(*training);
+            if (found->second.vocabulary == 0 || !known || !known->param("context")) return found->second;
+            const pipeline::Json context = pipeline::paramValue(*training, *known, "context");
+            if (!context.is_number_integer() || context.get<std::int64_t>() < 1) return {};
+            return pipeline::windowsOf(found->second, context.get<std::int64_t>());
+        }
     }
     return {};
 }

@@ -84,7 +84,9 @@ public:
     /// Looks again at the files that data nodes name.
     void refreshInspections() { m_inspections.refresh(); }
 
-    /// What the model node's rows are, where its Train node's rows are known.
+    /// Whether the node draws a model, as layers or as a family of its own such as GPT.
+    bool drawsModel(const pipeline::Node& node) const;
+    /// What the model node's rows are, where its training node's rows are known: for a text windows of its tokens.
     pipeline::RowsSchema schemaFor(const std::string& modelNode) const;
 
     const RunProgress& progress() const { return m_progress; }

@@ -9,11 +9,14 @@
 #include "ui/widgets/label.h"
 #include "ui/widgets/notice_bar.h"
 
+#include <QApplication>
 #include <QClipboard>
+#include <QDir>
 #include <QDropEvent>
 #include <QElapsedTimer>
 #include <QGuiApplication>
 #include <QLineEdit>
+#include <QMenu>
 #include <QMimeData>
 #include <QMouseEvent>
 #include <QPushButton>
@@ -43,13 +46,34 @@ constexpr char kPipeline[] = R"({
             ["net.model", "fit.model"], ["fit.model", "test.model"]]
 })";
 
-// The built-in digits, known at once.
+constexpr char kLanguagePipeline[] = R"({
+  "format": "millrace/1",
+  "name": "Shakespeare",
+  "nodes": [
+    {"id": "text", "type": "data.text", "at": [0, 0], "params": {"path": "shakespeare.txt"}},
+    {"id": "gpt", "type": "model.gpt", "at": [0, 200], "params": {"size": "nano", "context": 32}},
+    {"id": "fit", "type": "train.language", "at": [260, 60], "params": {"context": 32}},
+    {"id": "alone", "type": "model.resnet", "at": [0, 400]},
+    {"id": "register", "type": "model.register", "at": [520, 60], "params": {"name": "bard"}}
+  ],
+  "links": [["text.tokens", "fit.tokens"], ["gpt.model", "fit.model"], ["fit.model", "register.model"]]
+})";
+
+// The built-in digits and a text, known at once.
 class KnownData : public Inspector
 {
 public:
-    void requestInspect(quint64 request, const QString&, const QString&) override
+    void requestInspect(quint64 request, const QString& node, const QString&) override
     {
         pipeline::RowsSchema schema;
+        if (node.contains(u"data.text"_s)) {
+            schema.features = {1};
+            schema.rows = 1'115'394;
+            schema.vocabulary = 65;
+            schema.target = pipeline::TargetKind::NextToken;
+            emit inspected(request, schema);
+            return;
+        }
         schema.features = {8, 8, 1};
         schema.rows = 1797;
         schema.image = true;
@@ -58,6 +82,19 @@ public:
         emit inspected(request, schema);
     }
 };
+
+// With MILLRACE_PICTURES=folder, in both themes.
+void picture(QWidget& widget, const QString& name)
+{
+    const QString folder = qEnvironmentVariable("MILLRACE_PICTURES");
+    if (folder.isEmpty()) return;
+    for (const auto mode : {Theme::Mode::Dark, Theme::Mode::Light}) {
+        theme().setMode(mode);
+        QTest::qWait(50);
+        const QString suffix = mode == Theme::Mode::Dark ? u"dark"_s : u"light"_s;
+        widget.grab().save(QDir(folder).filePath(u"%1-%2.png"_s.arg(name, suffix)));
+    }
+}
 
 struct Fixture
 {
@@ -182,6 +219,9 @@ private slots:
     void enterOpensLayersAndBack();
     void layersAreEdited();
     void modelBecomesLayersAndUndoLeavesThem();
+    void opensAsLayers_data();
+    void opensAsLayers();
+    void layersOfWhatIsNotTrainedAreNotKnown();
     void zoomAndFit();
     void newerFileRefuses();
     void problemForbidsTheRun();
@@ -510,6 +550,8 @@ void CanvasTest::layersAreEdited()
 void CanvasTest::modelBecomesLayersAndUndoLeavesThem()
 {
     Fixture f;
+    f.drag(f.port("mlp", "model", true), f.port("fit", "model", false)); // so that its rows are known
+    const auto linked = f.document.text();
     f.scene.select({"mlp"});
     QTest::keyClick(&f.view, Qt::Key_Return);
     QCOMPARE(f.scene.scope(), Scope());
@@ -518,12 +560,82 @@ void CanvasTest::modelBecomesLayersAndUndoLeavesThem()
     QCOMPARE(f.scene.scope(), Scope("mlp"));
     QCOMPARE(f.document.pipeline().find("mlp")->type, std::string("model.layers"));
     QVERIFY(f.scene.graph().nodes.size() >= 5);
-    QCOMPARE(f.document.undoStack()->count(), 1);
+    QCOMPARE(f.document.undoStack()->count(), 2);
     f.view.setFocus();
     f.undo();
-    QCOMPARE(f.document.text(), f.opened);
+    QCOMPARE(f.document.text(), linked);
     QCOMPARE(f.scene.scope(), Scope()); // there are no layers to be in any more
     QVERIFY(f.scene.node("mlp") != nullptr);
+}
+
+void CanvasTest::opensAsLayers_data()
+{
+    QTest::addColumn<QString>("by");
+    for (const char* by : {"shortcut", "command", "button", "menu"}) QTest::newRow(by) << QString::fromUtf8(by);
+}
+
+void CanvasTest::opensAsLayers()
+{
+    QFETCH(QString, by);
+    Fixture f(kLanguagePipeline);
+    QAction* open = f.command(u"Open as Layers"_s);
+    QVERIFY(open != nullptr && !open->statusTip().isEmpty() && !open->shortcut().isEmpty());
+    QVERIFY(!open->isEnabled());
+    f.scene.select({"register"}); // a model goes into it, but it draws none
+    QVERIFY(!open->isEnabled());
+    f.scene.select({"gpt"});
+    QVERIFY(open->isEnabled());
+    if (by == u"shortcut"_s) {
+        QTest::keyClick(&f.view, Qt::Key_L, Qt::ControlModifier | Qt::ShiftModifier);
+    } else if (by == u"command"_s) {
+        open->trigger();
+    } else if (by == u"button"_s) {
+        auto* button = f.page.findChild<QPushButton*>(u"open_as_layers"_s);
+        QVERIFY(button != nullptr && !button->toolTip().isEmpty());
+        picture(f.page, u"open-as-layers"_s);
+        QTest::mouseClick(button, Qt::LeftButton);
+    } else {
+        f.scene.clearSelection(); // the menu selects what it is about
+        emit f.view.customContextMenuRequested(f.head("gpt"));
+        auto* menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+        QVERIFY(menu != nullptr);
+        QCOMPARE(menu->actions().at(0), open);
+        QVERIFY(menu->toolTipsVisible());
+        picture(*menu, u"node-menu"_s);
+        open->trigger();
+        menu->close();
+    }
+    QCOMPARE(f.scene.scope(), Scope("gpt"));
+    QVERIFY(f.linked("gpt", "model", "fit", "model"));
+    QVERIFY(f.scene.node("block3.attention") != nullptr);
+    QCOMPARE(f.document.undoStack()->count(), 1);
+    QVERIFY(f.document.report({}).ok());
+    QTest::qWait(1);
+    picture(f.page, u"gpt-layers"_s);
+
+    // what is inside is edited as any layers are
+    Change change = setting(f.scene.graph(), "block1.attention", "heads", pipeline::Json(1));
+    change.scope = "gpt";
+    QVERIFY(f.document.change(std::move(change), u"Set Heads"_s));
+    f.view.setFocus();
+    f.undo();
+    f.undo();
+    QCOMPARE(f.document.text(), f.opened);
+    QCOMPARE(f.scene.scope(), Scope());
+}
+
+void CanvasTest::layersOfWhatIsNotTrainedAreNotKnown()
+{
+    Fixture f(kLanguagePipeline);
+    f.scene.select({"alone"});
+    QTest::keyClick(&f.view, Qt::Key_L, Qt::ControlModifier | Qt::ShiftModifier);
+    QCOMPARE(f.scene.scope(), Scope());
+    QVERIFY(f.notice() != nullptr);
+    bool said = false;
+    for (const Label* label : f.notice()->findChildren<Label*>())
+        said = said || label->text().contains(u"depends on what it is trained on"_s);
+    QVERIFY(said);
+    QCOMPARE(f.document.text(), f.opened);
 }
 
 void CanvasTest::zoomAndFit()
