@@ -48,6 +48,16 @@ Result<Prediction> predictionFrom(const json& object)
     }
 }
 
+Result<Generation> generationFrom(const json& object)
+{
+    try {
+        return Generation{object.at("tokens").get<qint64>(), object.at("seconds").get<double>(),
+                          object.at("stopped").get<bool>()};
+    } catch (const json::exception& exception) {
+        return badAnswer(exception.what());
+    }
+}
+
 Result<ModelDescription> descriptionFrom(const json& object)
 {
     if (!object.is_object() || !object.contains("schema")) return badAnswer("it has no schema");
@@ -152,6 +162,26 @@ RequestId RunnerAnswers::predictImage(const QString& folder, int width, int heig
     return predict(folder, "image", {{"width", width}, {"height", height}, {"pixels", pixels}});
 }
 
+RequestId RunnerAnswers::generate(const QString& folder, const GenerationSettings& settings)
+{
+    const RequestId request = ++m_lastRequest;
+    ask({Kind::Generate, request}, "generate",
+        {{"model", folder.toStdString()},
+         {"prompt", settings.prompt.toStdString()},
+         {"tokens", settings.tokens},
+         {"temperature", settings.temperature},
+         {"top_k", settings.topK},
+         {"top_p", settings.topP},
+         {"seed", settings.seed}});
+    return request;
+}
+
+void RunnerAnswers::stopGenerating(RequestId request)
+{
+    for (auto at = m_open.cbegin(); at != m_open.cend(); ++at)
+        if (at->kind == Kind::Generate && at->request == request) m_process.write(bytesOf({{"cancel", at.key()}}));
+}
+
 void RunnerAnswers::readAnswers()
 {
     while (m_process.canReadLine()) take(m_process.readLine().trimmed());
@@ -164,6 +194,12 @@ void RunnerAnswers::take(const QByteArray& line)
     const auto at = m_open.constFind(object["id"].get<quint64>());
     if (at == m_open.constEnd()) return;
     const Question question = *at;
+    if (object.value("more", json()) == true) {
+        m_patience.start();
+        if (question.kind == Kind::Generate && object.contains("text") && object["text"].is_string())
+            emit generatedText(question.request, toQString(object["text"].get<std::string>()));
+        return;
+    }
     m_open.erase(at);
     m_patience.stop();
     if (!m_open.isEmpty()) m_patience.start();
@@ -188,6 +224,12 @@ void RunnerAnswers::answer(const Question& question, const json& object)
         const auto prediction = predictionFrom(object.value("prediction", json()));
         if (!prediction) return fail(question, prediction.error());
         emit predicted(question.request, *prediction);
+        return;
+    }
+    case Kind::Generate: {
+        const auto generation = generationFrom(object.value("generated", json()));
+        if (!generation) return fail(question, generation.error());
+        emit generated(question.request, *generation);
         return;
     }
     }

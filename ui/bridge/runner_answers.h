@@ -28,6 +28,23 @@ struct Prediction
     double value = kNoNumber; ///< where there are no classes
 };
 
+/// What text is generated from.
+struct GenerationSettings
+{
+    QString prompt;
+    qint64 tokens = 200, topK = 0; ///< top-k 0: all tokens
+    double temperature = 0.8, topP = 1;
+    quint64 seed = 0;
+};
+
+/// How a generation went, when it has ended.
+struct Generation
+{
+    qint64 tokens = 0;
+    double seconds = 0;
+    bool stopped = false; ///< before all tokens were there
+};
+
 /// Lives in the GUI thread; the process starts with the first question, and again after it died. Every request is
 /// answered exactly once: by its signal, or by `failed`.
 class RunnerAnswers : public Inspector
@@ -50,9 +67,16 @@ public:
     /// Raw feature values, in the order of the schema. → predicted
     RequestId predictValues(const QString& folder, const std::vector<double>& values);
 
+    /// A model of text goes on from the prompt. → generatedText, any number of times, then generated
+    RequestId generate(const QString& folder, const GenerationSettings& settings);
+    /// Ends a generation early; its `generated` comes all the same.
+    void stopGenerating(RequestId request);
+
 signals:
     void described(millrace::ui::RequestId request, const millrace::ui::ModelDescription& model);
     void predicted(millrace::ui::RequestId request, const millrace::ui::Prediction& prediction);
+    void generatedText(millrace::ui::RequestId request, const QString& piece);
+    void generated(millrace::ui::RequestId request, const millrace::ui::Generation& generation);
     void failed(millrace::ui::RequestId request, const millrace::Error& error);
 
 private:
@@ -60,7 +84,8 @@ private:
     {
         Inspect,
         Describe,
-        Predict
+        Predict,
+        Generate
     };
     struct Question
     {

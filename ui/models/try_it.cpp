@@ -5,6 +5,7 @@
 #include "ui/models/drawing_pad.h"
 #include "ui/models/prediction_view.h"
 #include "ui/models/row_input.h"
+#include "ui/models/text_trial.h"
 #include "ui/widgets/button.h"
 #include "ui/widgets/label.h"
 
@@ -17,9 +18,9 @@ namespace millrace::ui {
 using namespace Qt::StringLiterals;
 
 TryIt::TryIt(RunnerAnswers& answers, QWidget* parent)
-    : Card(tr("Try it"), parent), m_answers(answers), m_input(new QStackedWidget), m_nothing(new QWidget),
-      m_drawing(new QWidget), m_pad(new DrawingPad), m_preview(new PicturePreview),
-      m_previewText(new Label({}, TextStyle::Caption, Role::Muted)), m_row(new RowInput),
+    : Card(tr("Try it"), parent), m_answers(answers), m_kind(new QStackedWidget), m_text(new TextTrial(answers)),
+      m_input(new QStackedWidget), m_nothing(new QWidget), m_drawing(new QWidget), m_pad(new DrawingPad),
+      m_preview(new PicturePreview), m_previewText(new Label({}, TextStyle::Caption, Role::Muted)), m_row(new RowInput),
       m_clear(makeButton(tr("Clear"), ButtonKind::Secondary, u"eraser"_s)), m_answer(new PredictionView),
       m_problem(new Label({}, TextStyle::Body, Role::Bad))
 {
@@ -37,7 +38,9 @@ TryIt::TryIt(RunnerAnswers& answers, QWidget* parent)
     drawing->addStretch(1);
     for (QWidget* input : {m_nothing, m_drawing, static_cast<QWidget*>(m_row)}) m_input->addWidget(input);
 
-    auto* row = new QHBoxLayout;
+    auto* sides = new QWidget;
+    auto* row = new QHBoxLayout(sides);
+    row->setContentsMargins(0, 0, 0, 0);
     row->setSpacing(28);
     row->addWidget(m_input, 3);
     auto* right = new QVBoxLayout;
@@ -47,14 +50,17 @@ TryIt::TryIt(RunnerAnswers& answers, QWidget* parent)
     right->addWidget(m_problem);
     right->addWidget(m_answer, 1);
     row->addLayout(right, 2);
-    body()->addLayout(row, 1);
+    m_kind->addWidget(sides);
+    m_kind->addWidget(m_text);
+    body()->addWidget(m_kind, 1);
     m_clear->setProperty("small", true);
-    m_clear->setToolTip(tr("Empties the paper or the row (Delete on the paper)"));
+    m_clear->setToolTip(tr("Empties the paper, the row or the text (Delete on the paper)"));
     addAction(m_clear);
 
     connect(m_clear, &QPushButton::clicked, this, [this] {
         m_pad->clear();
         m_row->clear();
+        m_text->clear();
     });
     connect(m_pad, &DrawingPad::changed, this, &TryIt::ask);
     connect(m_row, &RowInput::changed, this, &TryIt::ask);
@@ -83,6 +89,8 @@ void TryIt::clearVersion()
     m_description.expect(0);
     m_prediction.expect(0);
     m_input->setCurrentWidget(m_nothing);
+    m_kind->setCurrentIndex(0);
+    m_text->setModel({});
     m_problem->hide();
     m_clear->setEnabled(false);
     setCaption({});
@@ -106,6 +114,11 @@ void TryIt::offer(const ModelDescription& model)
     const auto& schema = model.schema;
     m_answer->setTarget(toQString(printable(schema.targetName)));
     if (model.parameters >= 0) setCaption(tr("%1 parameters").arg(numberText(static_cast<double>(model.parameters))));
+    if (schema.vocabulary > 0) {
+        m_ready = false; // it is asked by its own button
+        m_text->setModel(m_folder);
+        return m_kind->setCurrentWidget(m_text);
+    }
     const bool drawable = schema.image && schema.features.rank() == 3 && schema.features[2] == 1 &&
                           schema.features[0] <= 256 && schema.features[1] <= 256;
     if (drawable) {

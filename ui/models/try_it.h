@@ -1,4 +1,4 @@
-// Try it: draw a digit, or give a row, and see a model version's answer at once.
+// Try it: draw a digit, or give a row, and see a model version's answer at once; or let it go on with a text.
 #pragma once
 
 #include "ui/bridge/runner_answers.h"
@@ -14,6 +14,7 @@ class Label;
 class PicturePreview;
 class PredictionView;
 class RowInput;
+class TextTrial;
 
 class TryIt : public Card
 {
@@ -27,6 +28,7 @@ public:
     DrawingPad& pad() const { return *m_pad; }
     RowInput& row() const { return *m_row; }
     PredictionView& answer() const { return *m_answer; }
+    TextTrial& text() const { return *m_text; }
 
 private:
     void offer(const ModelDescription& model);
@@ -43,6 +45,8 @@ private:
     Awaited m_description, m_prediction;
     bool m_stale = false;
 
+    QStackedWidget* m_kind; ///< input and answer side by side, or a text
+    TextTrial* m_text;
     QStackedWidget* m_input;
     QWidget* m_nothing;
     QWidget* m_drawing;

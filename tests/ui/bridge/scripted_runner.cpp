@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <poll.h>
 #include <thread>
 #include <unistd.h>
 
@@ -46,6 +47,24 @@ int tell(const std::string& path)
                                                                                                                  : 3;
 }
 
+// Says the prompt again, as many times as tokens are asked for; one of "endless" until it is cancelled.
+json generate(const json& request)
+{
+    const json& question = request["generate"];
+    const bool endless = question["prompt"] == "endless";
+    int said = 0;
+    bool stopped = false;
+    while (!stopped && (endless || said < question["tokens"])) {
+        std::cout << json{{"id", request["id"]}, {"more", true}, {"text", question["prompt"]}}.dump() << std::endl;
+        ++said;
+        pollfd input{STDIN_FILENO, POLLIN, 0};
+        std::string line;
+        if (endless && ::poll(&input, 1, 5) > 0 && std::getline(std::cin, line))
+            stopped = json::parse(line).value("cancel", json()) == request["id"];
+    }
+    return {{"id", request["id"]}, {"generated", {{"tokens", said}, {"seconds", 0.5}, {"stopped", stopped}}}};
+}
+
 json answerTo(const json& request)
 {
     json answer = {{"id", request["id"]}};
@@ -65,6 +84,17 @@ json answerTo(const json& request)
         answer["schema"] = {{"features", json::array({4})},
                             {"rows", 150},
                             {"target", {{"kind", "classes"}, {"name", question["base"]}, {"classes", {"a", "b"}}}}};
+        return answer;
+    }
+    if (request.contains("generate")) return generate(request);
+    if (request.contains("describe") && request["describe"]["model"] == "/text") {
+        answer["model"] = {{"schema",
+                            {{"features", json::array({64})},
+                             {"rows", 1000},
+                             {"vocabulary", 65},
+                             {"target", {{"kind", "next_token"}, {"name", ""}, {"classes", json::array()}}}}},
+                           {"columns", json::array()},
+                           {"parameters", 41000}};
         return answer;
     }
     if (request.contains("describe")) {

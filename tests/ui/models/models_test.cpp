@@ -5,6 +5,7 @@
 #include "ui/models/models_page.h"
 #include "ui/models/prediction_view.h"
 #include "ui/models/row_input.h"
+#include "ui/models/text_trial.h"
 #include "ui/models/try_it.h"
 #include "ui/models/version_table.h"
 #include "ui/theme/theme.h"
@@ -118,6 +119,8 @@ private slots:
     void answersWhileOneDraws();
     void answersRows();
     void showsAnError();
+    void generatesText();
+    void stopsGenerating();
 };
 
 void ModelsTest::initTestCase()
@@ -354,6 +357,72 @@ void ModelsTest::showsAnError()
     picture(*w.page, u"models-error"_s);
     tryIt.row().paste().setPlainText(u"1,2,3"_s);
     QTRY_VERIFY(!shown());
+}
+
+void ModelsTest::generatesText()
+{
+    Window w;
+    test::writeRun(w.home, {});
+    w.open();
+    QTRY_COMPARE_WITH_TIMEOUT(w.page->versions().rowCount(), 1, 10'000);
+    TryIt& tryIt = w.page->tryIt();
+    ModelVersionRow version;
+    version.folder = u"/text"_s;
+    tryIt.setVersion(version);
+    TextTrial& trial = tryIt.text();
+    QTRY_VERIFY(trial.isVisible());
+    QVERIFY(!trial.generateButton().isEnabled()); // there is no prompt
+    picture(*w.page, u"models-text-empty"_s);
+    QTest::keyClicks(&trial.prompt(), u"To be, "_s);
+    QVERIFY(trial.generateButton().isEnabled());
+    QVERIFY(!trial.stopButton().isEnabled());
+    QCOMPARE(trial.settings().tokens, 200);
+    QSignalSpy pieces(w.answers.get(), &RunnerAnswers::generatedText);
+    QTest::mouseClick(&trial.generateButton(), Qt::LeftButton);
+    QVERIFY(!trial.generateButton().isEnabled()); // one at a time
+    QTRY_COMPARE(trial.status(), u"200 tokens · 400 tokens/s"_s);
+    QCOMPARE(pieces.size(), 200);
+    QCOMPARE(trial.text().toPlainText(), u"To be, "_s.repeated(200));
+    QVERIFY(trial.generateButton().isEnabled());
+    picture(*w.page, u"models-text"_s);
+    // a version of rows takes its place
+    version.folder = u"/table"_s;
+    tryIt.setVersion(version);
+    QTRY_VERIFY(tryIt.row().isVisible());
+    QVERIFY(!trial.isVisible());
+}
+
+void ModelsTest::stopsGenerating()
+{
+    Window w;
+    test::writeRun(w.home, {});
+    w.open();
+    QTRY_COMPARE_WITH_TIMEOUT(w.page->versions().rowCount(), 1, 10'000);
+    TryIt& tryIt = w.page->tryIt();
+    ModelVersionRow version;
+    version.folder = u"/text"_s;
+    tryIt.setVersion(version);
+    TextTrial& trial = tryIt.text();
+    QTRY_VERIFY(trial.isVisible());
+    trial.prompt().setPlainText(u"endless"_s);
+    trial.prompt().setFocus();
+    QTest::keyClick(&trial.prompt(), Qt::Key_Return, Qt::ControlModifier);
+    QTRY_VERIFY(trial.text().toPlainText().size() > 50); // it comes while more is made
+    QVERIFY(trial.stopButton().isEnabled());
+    picture(*w.page, u"models-text-generating"_s);
+    QTest::mouseClick(&trial.stopButton(), Qt::LeftButton);
+    QTRY_VERIFY(trial.status().startsWith(u"Stopped"_s));
+    QVERIFY(trial.generateButton().isEnabled());
+    const auto length = trial.text().toPlainText().size();
+    QTest::qWait(100);
+    QCOMPARE(trial.text().toPlainText().size(), length);
+    // another version ends what the one before it says
+    QTest::mouseClick(&trial.generateButton(), Qt::LeftButton);
+    QTRY_VERIFY(!trial.text().toPlainText().isEmpty());
+    version.folder = u"/table"_s;
+    tryIt.setVersion(version);
+    QTRY_VERIFY(tryIt.row().isVisible()); // the runner was free to answer
+    QVERIFY(trial.text().toPlainText().isEmpty());
 }
 
 QTEST_MAIN(ModelsTest)
