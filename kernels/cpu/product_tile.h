@@ -22,13 +22,14 @@ constexpr int kLanes = 4, kVectors = 2, kRows = 4;
 #endif
 constexpr int kColumns = kLanes * kVectors;
 
-using Vector = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+using Vector = float __attribute__((vector_size(kLanes * sizeof(float))));
+using InMemory = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 #define MR_TILE static inline __attribute__((always_inline))
 
 MR_TILE Vector load(const float* from)
 {
-    return *reinterpret_cast<const Vector*>(from);
+    return *reinterpret_cast<const InMemory*>(from);
 }
 
 #if defined(__AVX512F__)
@@ -119,7 +120,7 @@ void tile(const Block& block, const float* a, const float* b, const float* bias,
             if (part && v == vectors - 1)
                 storePart(to, sums[r][v], last);
             else
-                *reinterpret_cast<Vector*>(to) = sums[r][v];
+                *reinterpret_cast<InMemory*>(to) = sums[r][v];
         }
     }
 }
@@ -200,7 +201,7 @@ MR_TILE void transposeSquare(const float* from, std::int64_t fromRow, float* to,
     exchange<2>(rows);
     exchange<1>(rows);
 #pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) *reinterpret_cast<Vector*>(to + i * toRow) = rows[i];
+    for (int i = 0; i < kLanes; ++i) *reinterpret_cast<InMemory*>(to + i * toRow) = rows[i];
 }
 #else
 MR_TILE void transposeSquare(const float* from, std::int64_t fromRow, float* to, std::int64_t toRow)
