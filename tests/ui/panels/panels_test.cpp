@@ -551,12 +551,13 @@ void PanelsTest::problemStandsAtItsField()
 void PanelsTest::moreOpensForWhatIsAskedFor()
 {
     m_panel->showSelection({}, {"fit"});
-    auto* momentum = field<QLineEdit>("momentum");
-    QVERIFY(!momentum->isVisible());
+    auto* beta = field<QLineEdit>("beta1");
+    QVERIFY(!beta->isVisible());
     QTest::mouseClick(field<QPushButton>("more"), Qt::LeftButton);
-    QVERIFY(momentum->isVisible());
+    QVERIFY(beta->isVisible());
+    QVERIFY(!field<QLineEdit>("momentum")->isVisible()); // AdamW takes none
     QTest::mouseClick(field<QPushButton>("more"), Qt::LeftButton);
-    QVERIFY(!momentum->isVisible());
+    QVERIFY(!beta->isVisible());
     m_panel->focusParameter("clip_norm");
     QVERIFY(field<QLineEdit>("clip_norm")->isVisible());
     QVERIFY(field<QLineEdit>("clip_norm")->hasFocus());
