@@ -604,6 +604,8 @@ void CanvasTest::opensAsLayers()
         picture(*menu, u"node-menu"_s);
         open->trigger();
         menu->close();
+        f.page.window()->activateWindow(); // the popup was the active window
+        QVERIFY(QTest::qWaitForWindowActive(f.page.window()));
     }
     QCOMPARE(f.scene.scope(), Scope("gpt"));
     QVERIFY(f.linked("gpt", "model", "fit", "model"));
