@@ -94,7 +94,7 @@ function(millrace_test)
 endfunction()
 
 # millrace_fuzz(NAME csv SOURCES csv_fuzz.cpp USES data …): a libFuzzer program fuzz_<name>,
-# seeded from the folder corpus/<name> beside it; run for a minute under the label `full`.
+# seeded from the folder corpus/<name> beside it; run for half a minute under the label `full`.
 function(millrace_fuzz)
   cmake_parse_arguments(ARG "" "NAME" "SOURCES;USES" ${ARGN})
   if(NOT MILLRACE_FUZZ)
@@ -107,7 +107,7 @@ function(millrace_fuzz)
   target_link_options(${target} PRIVATE -fsanitize=fuzzer)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz/corpus_${ARG_NAME})
-  add_test(NAME fuzz_${ARG_NAME} COMMAND ${target} -max_total_time=60 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1
+  add_test(NAME fuzz_${ARG_NAME} COMMAND ${target} -max_total_time=30 -timeout=5 -rss_limit_mb=1024 -print_final_stats=1
            -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/${ARG_NAME}-
            ${CMAKE_BINARY_DIR}/fuzz/corpus_${ARG_NAME} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${ARG_NAME})
   set_tests_properties(fuzz_${ARG_NAME} PROPERTIES LABELS full TIMEOUT 180)
