@@ -45,6 +45,20 @@ void readBytes(png_structp png, png_bytep buffer, std::size_t size)
 
 void ignoreWarning(png_structp, png_const_charp) {}
 
+/// Whether every chunk ends within the file. libpng takes memory for some of them by the length that they claim.
+bool chunksFit(std::string_view bytes)
+{
+    constexpr std::size_t kSignature = 8, kFrame = 12; // length, name and checksum
+    std::size_t at = kSignature;
+    while (at + kFrame <= bytes.size()) {
+        std::size_t length = 0;
+        for (std::size_t i = 0; i < 4; ++i) length = length << 8 | static_cast<unsigned char>(bytes[at + i]);
+        if (length > bytes.size() - at - kFrame) return false;
+        at += kFrame + length;
+    }
+    return true;
+}
+
 /// The header, and how its pixels are to become 8-bit channels.
 void readHeader(Reading& reading)
 {
@@ -89,6 +103,10 @@ Result<DecodedImage> decodePng(std::string_view bytes, std::uint64_t limitBytes)
     Reading reading;
     reading.bytes = bytes.data();
     reading.size = bytes.size();
+    if (!chunksFit(bytes)) {
+        std::strcpy(reading.reason, "the file is cut off");
+        return damaged(reading);
+    }
     reading.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reading, failed, ignoreWarning);
     if (reading.png != nullptr) reading.info = png_create_info_struct(reading.png);
     if (reading.info == nullptr) return makeError(Code::OutOfMemory, "There is no memory to read a PNG file.");
