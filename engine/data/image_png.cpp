@@ -54,6 +54,7 @@ bool chunksFit(std::string_view bytes)
         std::size_t length = 0;
         for (std::size_t i = 0; i < 4; ++i) length = length << 8 | static_cast<unsigned char>(bytes[at + i]);
         if (length > bytes.size() - at - kFrame) return false;
+        if (bytes.substr(at + 4, 4) == "IEND") break; // what follows is not the picture's
         at += kFrame + length;
     }
     return true;

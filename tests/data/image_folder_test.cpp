@@ -157,6 +157,12 @@ void ImageFolderTest::refusesDamage()
     QCOMPARE(other.error().code, Code::Unsupported);
     // a picture with something after its end is whole
     QVERIFY(decodeImage(sample("colour.png") + "more", 3));
+    QVERIFY(decodeImage(sample("colour.png") + std::string(100, 'x'), 3));
+    std::string longer = sample("colour.png");
+    longer.insert(33, std::string("\x4d\x4d\x00\x1a" "eXIf", 8)); // a second chunk of 1.3 GB
+    const auto claimed = decodeImage(longer, 3);
+    QVERIFY(!claimed);
+    QVERIFY(claimed.error().message.find("cut off") != std::string::npos);
 }
 
 void ImageFolderTest::refusesBombsByTheirHeader()
