@@ -5,6 +5,7 @@
 #include "engine/execute/executor.h"
 #include "engine/pipeline/model_builder.h"
 #include "engine/train/optimizer.h"
+#include "engine/train/training_program.h"
 #include "kernels/base/random.h"
 #include "kernels/base/text.h"
 #include "kernels/cpu/peak.h"
@@ -65,7 +66,6 @@ public:
     std::span<float> gradients() override { return m_executor->gradients(); }
 
     execute::Executor& executor() { return *m_executor; }
-    execute::Weights& weights() { return *m_weights; }
 
 private:
     Steps() = default;
@@ -142,19 +142,10 @@ Result<std::unique_ptr<train::Optimizer>> optimizerOf(const Workload& workload, 
 {
     auto settings = train::OptimizerSettings::of(workload.optimizer);
     settings.weightDecay = 0.01;
-    train::ParameterLayout layout;
-    layout.size = steps.parameters().size();
-    for (const auto& parameter : steps.weights().namedParameters()) {
-        kernels::Segment segment;
-        segment.begin = static_cast<std::uint64_t>(parameter.values.data() - steps.parameters().data());
-        segment.end = segment.begin + parameter.values.size();
-        segment.decay = parameter.decay;
-        layout.segments.push_back(segment);
-    }
-    return train::createOptimizer(settings, std::move(layout), threads);
+    return train::createOptimizer(settings, train::parameterLayout(steps.executor().program()), threads);
 }
 
-/// The median of several steps' times for each kind of operation, the slowest first.
+/// The mean of several steps' times for each kind of operation, the slowest first.
 json timeOperations(execute::Executor& executor)
 {
     struct Sum
