@@ -61,7 +61,8 @@ double conv2dBackwardWeightsFlops(const Site& site)
     return flops(site.input(1).shape, site.output(0).shape);
 }
 
-Status conv2dGradient(Differentiation& d)
+/// Of conv2d and conv_transpose2d, whose backward kinds are called after them.
+Status convolutionGradient(Differentiation& d)
 {
     const Operation operation = d.operation();
     const Shape x = d.graph().tensor(operation.inputs[0]).shape;
@@ -71,8 +72,8 @@ Status conv2dGradient(Differentiation& d)
         auto attributes = operation.attributes;
         attributes["size"] = std::vector{weight[1], weight[2]};
         attributes["bias"] = std::int64_t{bias};
-        MR_TRY(const auto gradients,
-               d.add("conv2d_backward_weights", {operation.inputs[0], d.outputGradient()}, std::move(attributes)));
+        MR_TRY(const auto gradients, d.add(operation.kind + "_backward_weights",
+                                           {operation.inputs[0], d.outputGradient()}, std::move(attributes)));
         d.give(1, gradients[0]);
         if (bias) d.give(2, gradients[1]);
     }
@@ -80,8 +81,8 @@ Status conv2dGradient(Differentiation& d)
         auto attributes = operation.attributes;
         attributes["height"] = x[1];
         attributes["width"] = x[2];
-        MR_TRY(const auto gradients,
-               d.add("conv2d_backward_data", {operation.inputs[1], d.outputGradient()}, std::move(attributes)));
+        MR_TRY(const auto gradients, d.add(operation.kind + "_backward_data", {operation.inputs[1], d.outputGradient()},
+                                           std::move(attributes)));
         d.give(0, gradients[0]);
     }
     return {};
@@ -175,32 +176,6 @@ double convTranspose2dBackwardWeightsFlops(const Site& site)
     return flops(site.input(0).shape, site.output(0).shape);
 }
 
-Status convTranspose2dGradient(Differentiation& d)
-{
-    const Operation operation = d.operation();
-    const Shape x = d.graph().tensor(operation.inputs[0]).shape;
-    const Shape weight = d.graph().tensor(operation.inputs[1]).shape;
-    const bool bias = operation.inputs.size() > 2 && d.wants(2);
-    if (d.wants(1) || bias) {
-        auto attributes = operation.attributes;
-        attributes["size"] = std::vector{weight[1], weight[2]};
-        attributes["bias"] = std::int64_t{bias};
-        MR_TRY(const auto gradients, d.add("conv_transpose2d_backward_weights",
-                                           {operation.inputs[0], d.outputGradient()}, std::move(attributes)));
-        d.give(1, gradients[0]);
-        if (bias) d.give(2, gradients[1]);
-    }
-    if (d.wants(0)) {
-        auto attributes = operation.attributes;
-        attributes["height"] = x[1];
-        attributes["width"] = x[2];
-        MR_TRY(const auto gradients, d.add("conv_transpose2d_backward_data", {operation.inputs[1], d.outputGradient()},
-                                           std::move(attributes)));
-        d.give(0, gradients[0]);
-    }
-    return {};
-}
-
 Result<std::vector<OutputType>> convTranspose2dBackwardDataShape(const Site& site)
 {
     return std::vector<OutputType>{
@@ -227,7 +202,7 @@ std::span<const OperationKind> convolution()
          .attributes = {"stride", "padding", "dilation", "groups", "precision"},
          .shape = conv2dShape,
          .flops = conv2dFlops,
-         .gradient = conv2dGradient},
+         .gradient = convolutionGradient},
         {.name = "conv2d_backward_data",
          .inputs = {{"weight"}, {"dy"}},
          .attributes = {"stride", "padding", "dilation", "groups", "height", "width", "precision"},
@@ -243,7 +218,7 @@ std::span<const OperationKind> convolution()
          .attributes = {"stride", "padding", "output_padding", "dilation", "groups"},
          .shape = convTranspose2dShape,
          .flops = convTranspose2dFlops,
-         .gradient = convTranspose2dGradient},
+         .gradient = convolutionGradient},
         {.name = "conv_transpose2d_backward_data",
          .inputs = {{"weight"}, {"dy"}},
          .attributes = {"stride", "padding", "output_padding", "dilation", "groups", "height", "width"},
