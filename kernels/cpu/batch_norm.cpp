@@ -136,6 +136,7 @@ void backward(const BatchNorm& norm, int threads, const Arguments& arguments)
 
 KernelResult makeBatchNorm(const BatchNorm& norm, int threads)
 {
+    MR_CHECK(refuseFused("batch_norm", norm.addend || norm.relu));
     MR_CHECK(requirePositive("batch_norm", {{"rows", norm.rows}, {"channels", norm.channels}}));
     return makeKernel(
         [norm, threads](const Arguments& arguments) {
@@ -150,6 +151,7 @@ KernelResult makeBatchNorm(const BatchNorm& norm, int threads)
 
 KernelResult makeBatchNormBackward(const BatchNorm& norm, int threads)
 {
+    MR_CHECK(refuseFused("batch_norm", norm.addend || norm.relu));
     MR_CHECK(requirePositive("batch_norm", {{"rows", norm.rows}, {"channels", norm.channels}}));
     return makeKernel([norm, threads](const Arguments& arguments) { backward(norm, threads, arguments); },
                       Scratch::sizeBytes(norm, threads));

@@ -21,7 +21,8 @@ Status check(const Dense& dense)
 KernelResult makeDense(const Dense& dense, int threads)
 {
     MR_CHECK(check(dense));
-    const auto [B, I, O, precision] = dense;
+    MR_CHECK(refuseFused("dense", dense.epilogue != Epilogue::None));
+    const auto [B, I, O, precision, epilogue] = dense;
     const Product product({.m = B, .n = O, .k = I, .bTransposed = true, .precision = precision}, threads);
     return makeKernel(
         [=, inputs = I](const Arguments& arguments) {
@@ -35,7 +36,8 @@ KernelResult makeDense(const Dense& dense, int threads)
 KernelResult makeDenseBackward(const Dense& dense, int threads)
 {
     MR_CHECK(check(dense));
-    const auto [B, I, O, precision] = dense;
+    MR_CHECK(refuseFused("dense", dense.epilogue != Epilogue::None));
+    const auto [B, I, O, precision, epilogue] = dense;
     const Product data({.m = B, .n = I, .k = O, .precision = precision}, threads);
     const Product weights({.m = O, .n = I, .k = B, .aTransposed = true, .precision = precision}, threads);
     return makeKernel(

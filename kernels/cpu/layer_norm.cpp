@@ -53,6 +53,7 @@ KernelResult makeLayerNorm(const LayerNorm& norm, int threads)
 
 KernelResult makeLayerNormBackward(const LayerNorm& norm, int threads)
 {
+    MR_CHECK(refuseFused("layer_norm", norm.residual));
     MR_CHECK(requirePositive("layer_norm", {{"rows", norm.rows}, {"columns", norm.columns}}));
     const auto run = [norm, threads](const Arguments& a) {
         const row_norm::BackwardOperands operands{a.input(0), a.input(1),  a.input(2),  a.input(3),

@@ -44,6 +44,14 @@ inline Status requirePositive(std::string_view operation, std::initializer_list<
     return {};
 }
 
+/// Unsupported where the operation is to do what others do on a CPU: only GPUs are asked for fused operations.
+inline Status refuseFused(std::string_view operation, bool isFused)
+{
+    if (!isFused) return {};
+    return makeError(Code::Unsupported, str(operation, ": the CPU has no kernel that does several operations at once."))
+        .advise("Compile the model without fusion.");
+}
+
 /// InvalidArgument unless windows of that size fit an image of that size.
 inline Status requireFit(std::string_view operation, std::int64_t windowHeight, std::int64_t windowWidth,
                          std::int64_t imageHeight, std::int64_t imageWidth)
