@@ -25,7 +25,10 @@ namespace millrace::protocol {
 ///             "model": name?, alias?, classes, metrics; for "confusion": classes, counts (rows true, columns
 ///             predicted)
 /// checkpoint  stage, step, epoch, path (relative), sha256 (of its manifest), bytes
-/// telemetry   cpu_percent, process_cpu_percent, memory_bytes, host_memory_used_bytes, host_memory_bytes, devices: []
+/// telemetry   cpu_percent, process_cpu_percent, memory_bytes, host_memory_used_bytes, host_memory_bytes,
+///             devices: [{uuid, name?, utilization_percent?, memory_used_bytes?, memory_bytes?, power_watts?,
+///             power_limit_watts?, temperature_celsius?, sm_clock_mhz?, memory_clock_mhz?, throttle?: [reason],
+///             processes?: [{pid, memory_bytes?}]} | {uuid, lost: true}]
 /// prediction, error: as their writers define
 struct Event
 {

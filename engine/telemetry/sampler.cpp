@@ -1,5 +1,6 @@
 #include "engine/telemetry/sampler.h"
 
+#include "engine/telemetry/nvml.h"
 #include "kernels/base/files.h"
 #include "kernels/base/text.h"
 #include "kernels/base/units.h"
@@ -68,7 +69,9 @@ std::int64_t processCpuMicroseconds()
 
 } // namespace
 
-Sampler::Sampler() : m_processCpuUs(processCpuMicroseconds()), m_lastUs(monotonicMicroseconds())
+Sampler::Sampler(const Nvml* nvml, std::vector<std::string> devices)
+    : m_nvml(nvml), m_devices(std::move(devices)), m_processCpuUs(processCpuMicroseconds()),
+      m_lastUs(monotonicMicroseconds())
 {
     hostTimes(m_hostBusy, m_hostTotal);
 }
@@ -103,6 +106,8 @@ nlohmann::json Sampler::sample()
     const std::string io = readProc("/proc/self/io");
     if (const auto read = field(io, "read_bytes:")) fields["disk_read_bytes"] = *read;
     if (const auto written = field(io, "write_bytes:")) fields["disk_write_bytes"] = *written;
+    if (m_nvml)
+        for (const std::string& uuid : m_devices) fields["devices"].push_back(m_nvml->sample(uuid));
     return fields;
 }
 
