@@ -16,7 +16,7 @@ namespace millrace::kernels {
 ///           written to the places offset to offset+T of the caches; the queries see all places below offset+T, where
 ///           causal query i those up to offset+i. Other places are as they were.
 /// Shapes    qkv, dqkv (B,T,3C); y, dy (B,T,C); logsumexp (B,heads,T); caches (B,L,C); offset (1) i32; C = heads D.
-/// Types     f32.   Aliasing: a cache that is an output may be the input's memory.
+/// Types     f32; the caches are of qkv's type.   Aliasing: a cache that is an output may be the input's memory.
 /// Cost      4 B T T C operations forward (half where causal), 10 B T T C backward; memory grows with T, not with T T.
 /// Errors    InvalidArgument where heads do not divide C, or T > L. An offset outside [0,L-T] counts as the nearest
 /// end. Source    Vaswani et al. 2017, arXiv:1706.03762, section 3.2; tiles and online softmax: Dao et al. 2022,

@@ -26,8 +26,12 @@ void batchNorm(const BatchNorm& norm, Inputs inputs, Outputs outputs)
             outputs[1].data()[c] = mean;
             outputs[2].data()[c] = rstd;
         }
-        for (std::int64_t r = 0; r < R; ++r)
-            outputs[0].data()[r * C + c] = (x[r * C] - mean) * rstd * at(inputs[1]) + at(inputs[2]);
+        for (std::int64_t r = 0; r < R; ++r) {
+            double& y = outputs[0].data()[r * C + c];
+            y = (x[r * C] - mean) * rstd * at(inputs[1]) + at(inputs[2]);
+            if (norm.addend) y += inputs[5].data()[r * C + c];
+            if (norm.relu && y < 0) y = 0;
+        }
     }
 }
 
@@ -36,7 +40,14 @@ void batchNormBackward(const BatchNorm& norm, Inputs inputs, Outputs outputs)
     const std::int64_t R = norm.rows, C = norm.channels;
     const auto rows = static_cast<double>(R);
     for (std::int64_t c = 0; c < C; ++c) {
-        const double *x = inputs[0].data() + c, *dy = inputs[4].data() + c;
+        const double* x = inputs[0].data() + c;
+        Values masked(static_cast<std::size_t>((R - 1) * C + 1));
+        double* dy = masked.data();
+        for (std::int64_t r = 0; r < R; ++r) {
+            const bool counts = !norm.relu || inputs[5].data()[r * C + c] > 0;
+            dy[r * C] = counts ? inputs[4].data()[r * C + c] : 0;
+            if (norm.addend) outputs[3].data()[r * C + c] = dy[r * C];
+        }
         const double weight = inputs[1].data()[c], mean = inputs[2].data()[c], rstd = inputs[3].data()[c];
         double sum = 0, product = 0;
         for (std::int64_t r = 0; r < R; ++r) {

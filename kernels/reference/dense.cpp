@@ -3,6 +3,16 @@
 
 namespace millrace::kernels::reference {
 
+namespace {
+
+/// Of GELU and ReLU.
+Activation activationOf(Epilogue epilogue, std::int64_t elements)
+{
+    return {epilogue == Epilogue::Relu ? Nonlinearity::Relu : Nonlinearity::GeluTanh, elements};
+}
+
+} // namespace
+
 void dense(const Dense& dense, Inputs inputs, Outputs outputs)
 {
     const std::int64_t B = dense.batch, I = dense.inputs, O = dense.outputs;
@@ -14,6 +24,10 @@ void dense(const Dense& dense, Inputs inputs, Outputs outputs)
             outputs[0].data()[b * O + o] = sum;
         }
     }
+    if (dense.epilogue == Epilogue::None) return;
+    const Values z = outputs[0];
+    activation(activationOf(dense.epilogue, B * O), std::span(&z, 1), outputs.first(1));
+    if (outputs.size() > 1 && !outputs[1].empty()) outputs[1] = z;
 }
 
 void denseBackward(const Dense& dense, Inputs inputs, Outputs outputs)
@@ -32,6 +46,9 @@ void denseBackward(const Dense& dense, Inputs inputs, Outputs outputs)
             }
         }
     }
+    if (dense.epilogue == Epilogue::None) return;
+    const Values operands[] = {inputs[3], outputs[0]};
+    activationBackward(activationOf(dense.epilogue, B * I), operands, outputs.first(1));
 }
 
 } // namespace millrace::kernels::reference

@@ -37,7 +37,8 @@ void layerNormBackward(const LayerNorm& norm, Inputs inputs, Outputs outputs)
             outputs[2].data()[c] += dy[c];
         }
         for (std::int64_t c = 0; c < C; ++c)
-            outputs[0].data()[r * C + c] = rstd * (dy[c] * scale[c] - sum - (x[c] - mean) * rstd * product);
+            outputs[0].data()[r * C + c] = rstd * (dy[c] * scale[c] - sum - (x[c] - mean) * rstd * product) +
+                                           (norm.residual ? inputs[5].data()[r * C + c] : 0);
     }
 }
 

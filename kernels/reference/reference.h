@@ -5,9 +5,11 @@
 #include "kernels/ops/activation.h"
 #include "kernels/ops/adaptive_pool2d.h"
 #include "kernels/ops/add.h"
+#include "kernels/ops/add_layer_norm.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/batch_norm.h"
 #include "kernels/ops/binary_cross_entropy.h"
+#include "kernels/ops/cast.h"
 #include "kernels/ops/concatenate.h"
 #include "kernels/ops/conv2d.h"
 #include "kernels/ops/conv_transpose2d.h"
@@ -86,6 +88,8 @@ void binaryCrossEntropy(const BinaryCrossEntropy& loss, Inputs inputs, Outputs o
 void klDivergence(const KlDivergence& loss, Inputs inputs, Outputs outputs);
 void layerNorm(const LayerNorm& norm, Inputs inputs, Outputs outputs);
 void layerNormBackward(const LayerNorm& norm, Inputs inputs, Outputs outputs);
+void addLayerNorm(const AddLayerNorm& norm, Inputs inputs, Outputs outputs);
+void cast(const Cast& cast, Inputs inputs, Outputs outputs);
 void rmsNorm(const RmsNorm& norm, Inputs inputs, Outputs outputs);
 void rmsNormBackward(const RmsNorm& norm, Inputs inputs, Outputs outputs);
 void logSoftmax(const LogSoftmax& softmax, Inputs inputs, Outputs outputs);
