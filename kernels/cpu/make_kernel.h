@@ -3,8 +3,8 @@
 
 #include "kernels/base/text.h"
 #include "kernels/cpu/kernel.h"
+#include "kernels/ops/check.h"
 
-#include <initializer_list>
 #include <string_view>
 #include <utility>
 
@@ -28,38 +28,12 @@ template <class Run> KernelResult makeKernel(Run run, std::uint64_t scratchBytes
     return std::unique_ptr<Kernel>(std::make_unique<CallableKernel<Run>>(std::move(run), scratchBytes));
 }
 
-struct Dimension
-{
-    std::string_view name;
-    std::int64_t size;
-};
-
-/// InvalidArgument naming the first dimension that is not positive.
-inline Status requirePositive(std::string_view operation, std::initializer_list<Dimension> dimensions)
-{
-    for (const auto& [name, size] : dimensions) {
-        if (size < 1)
-            return makeError(Code::InvalidArgument, str(operation, ": ", name, " is ", size, ", expected at least 1."));
-    }
-    return {};
-}
-
 /// Unsupported where the operation is to do what others do on a CPU: only GPUs are asked for fused operations.
 inline Status refuseFused(std::string_view operation, bool isFused)
 {
     if (!isFused) return {};
     return makeError(Code::Unsupported, str(operation, ": the CPU has no kernel that does several operations at once."))
         .advise("Compile the model without fusion.");
-}
-
-/// InvalidArgument unless windows of that size fit an image of that size.
-inline Status requireFit(std::string_view operation, std::int64_t windowHeight, std::int64_t windowWidth,
-                         std::int64_t imageHeight, std::int64_t imageWidth)
-{
-    if (windowHeight <= imageHeight && windowWidth <= imageWidth) return {};
-    return makeError(Code::InvalidArgument,
-                     str(operation, ": a window of ", windowHeight, "×", windowWidth,
-                         " does not fit the padded image of ", imageHeight, "×", imageWidth, "."));
 }
 
 } // namespace millrace::kernels::cpu
