@@ -7,7 +7,7 @@ endif()
 find_library(MILLRACE_DNNL_LIBRARY dnnl REQUIRED)
 find_path(MILLRACE_DNNL_INCLUDE dnnl.hpp REQUIRED)
 
-set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/conv2d.cpp cpu/cross_entropy.cpp
+set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/conv2d.cpp cpu/copy.cpp cpu/cross_entropy.cpp
     cpu/dense.cpp cpu/dropout.cpp cpu/embedding.cpp cpu/mean_squared_error.cpp cpu/optimizer.cpp
     cpu/optimizers/adadelta.cpp cpu/optimizers/adagrad.cpp cpu/optimizers/adam.cpp cpu/optimizers/lamb.cpp
     cpu/optimizers/lion.cpp cpu/optimizers/muon.cpp cpu/optimizers/nadam.cpp cpu/optimizers/rmsprop.cpp

@@ -5,6 +5,7 @@
 #include "engine/execute/weights.h"
 #include "engine/graph/operations.h"
 #include "kernels/base/text.h"
+#include "kernels/cpu/factory.h"
 #include "kernels/cpu/optimizer.h"
 #include "kernels/cpu/threads.h"
 
@@ -22,7 +23,7 @@ struct Executor::Implementation
     /// One operation with everything its run needs.
     struct Step
     {
-        std::unique_ptr<kernels::cpu::Kernel> kernel;
+        std::unique_ptr<kernels::Kernel> kernel;
         std::vector<const void*> inputs;
         std::vector<void*> outputs;
         std::vector<std::span<const float>> checked; ///< what it writes, for the search for NaN and infinity
@@ -34,7 +35,7 @@ struct Executor::Implementation
     AlignedBuffer gradients, work, scratch;
     std::vector<Step> steps;
     int threads = 1;
-    std::uint64_t lastSeed = 0, lastStep = 0;
+    kernels::Counter counter; ///< of the last run
 
     std::byte* address(TensorId id) const
     {
@@ -46,6 +47,7 @@ struct Executor::Implementation
             return weights->states.at(placement.offset);
         case Arena::Gradients:
             return gradients.at(placement.offset);
+        case Arena::Mirror: // a GPU's
         case Arena::Work:
             break;
         }
@@ -68,10 +70,7 @@ struct Executor::Implementation
     }
 
     Status prepareSteps();
-    void execute(const Step& step) const
-    {
-        step.kernel->run({step.inputs, step.outputs, scratch.at(0), lastSeed, lastStep});
-    }
+    void execute(const Step& step) const { step.kernel->run({step.inputs, step.outputs, scratch.at(0), &counter}); }
     /// Runs the steps and returns the first whose output is not finite, or null.
     const Step* runChecked() const
     {
@@ -86,9 +85,10 @@ struct Executor::Implementation
 
 Status Executor::Implementation::prepareSteps()
 {
+    const kernels::cpu::CpuFactory factory(threads);
     std::uint64_t scratchBytes = 0;
     for (const graph::Operation& operation : program.graph.operations()) {
-        MR_TRY(PreparedOperation prepared, prepare(program.graph, operation, program.mode, threads));
+        MR_TRY(PreparedOperation prepared, prepare(program.graph, operation, program.mode, factory));
         scratchBytes = std::max(scratchBytes, prepared.kernel->scratchBytes());
         Step step;
         step.kernel = std::move(prepared.kernel);
@@ -130,8 +130,7 @@ Result<std::unique_ptr<Executor>> Executor::create(compile::Program program, std
 Status Executor::run(std::uint64_t seed, std::uint64_t step, bool checkFinite)
 {
     Implementation& self = *m_implementation;
-    self.lastSeed = seed;
-    self.lastStep = step;
+    self.counter = {seed, step};
     if (!checkFinite) {
         for (const auto& one : self.steps) self.execute(one);
         return {};
@@ -146,8 +145,7 @@ Status Executor::run(std::uint64_t seed, std::uint64_t step, bool checkFinite)
 std::vector<Executor::OperationTime> Executor::time(std::uint64_t seed, std::uint64_t step)
 {
     Implementation& self = *m_implementation;
-    self.lastSeed = seed;
-    self.lastStep = step;
+    self.counter = {seed, step};
     std::vector<OperationTime> times;
     for (std::size_t i = 0; i < self.steps.size(); ++i) {
         const graph::Operation& operation = self.program.graph.operations()[i];

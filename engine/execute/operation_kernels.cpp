@@ -41,16 +41,17 @@ std::vector<std::optional<graph::TensorId>> resolve(const graph::Operation& oper
 
 } // namespace
 
-Result<PreparedOperation> prepare(const graph::Graph& graph, const graph::Operation& operation, Mode mode, int threads)
+Result<PreparedOperation> prepare(const graph::Graph& graph, const graph::Operation& operation, Mode mode,
+                                  const kernels::Factory& factory)
 {
     if (const Row* row = findRow(operation.kind)) {
-        auto kernel = row->make(graph::Site(graph, operation), mode, threads);
+        auto kernel = row->make(graph::Site(graph, operation), mode, factory);
         if (!kernel) return std::move(kernel).error().atNode(operation.layer);
         return PreparedOperation{std::move(*kernel), resolve(operation, mode, row->inputs),
                                  resolve(operation, mode, row->outputs)};
     }
-    return makeError(Code::Unsupported, str("The operation ", operation.kind, " of layer ", operation.layer,
-                                            " has no kernel on this CPU."))
+    return makeError(Code::Unsupported,
+                     str("The operation ", operation.kind, " of layer ", operation.layer, " has no kernel."))
         .atNode(operation.layer);
 }
 

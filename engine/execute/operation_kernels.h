@@ -1,8 +1,8 @@
-// Which CPU kernel executes an operation, and which tensor is which of its operands.
+// Which kernel executes an operation, and which tensor is which of its operands.
 #pragma once
 
 #include "engine/compile/program.h"
-#include "kernels/cpu/kernel.h"
+#include "kernels/ops/factory.h"
 
 #include <optional>
 #include <vector>
@@ -11,12 +11,12 @@ namespace millrace::execute {
 
 struct PreparedOperation
 {
-    std::unique_ptr<kernels::cpu::Kernel> kernel;
+    std::unique_ptr<kernels::Kernel> kernel;
     std::vector<std::optional<graph::TensorId>> inputs, outputs; ///< in the kernel's order; nothing: a null operand
 };
 
 /// Errors: Unsupported naming operation and layer; OutOfMemory.
 Result<PreparedOperation> prepare(const graph::Graph& graph, const graph::Operation& operation, compile::Mode mode,
-                                  int threads);
+                                  const kernels::Factory& factory);
 
 } // namespace millrace::execute

@@ -7,7 +7,7 @@
 namespace millrace {
 
 namespace {
-constexpr std::array<std::pair<Code, std::string_view>, 17> kCodeNames{{
+constexpr std::array<std::pair<Code, std::string_view>, 18> kCodeNames{{
     {Code::InvalidArgument, "invalid_argument"},
     {Code::InvalidFormat, "invalid_format"},
     {Code::NewerFormat, "newer_format"},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<Code, std::string_view>, 17> kCodeNames{{
     {Code::Diverged, "diverged"},
     {Code::Cancelled, "cancelled"},
     {Code::ProcessDied, "process_died"},
+    {Code::DeviceLost, "device_lost"},
     {Code::Internal, "internal"},
 }};
 }

@@ -29,6 +29,7 @@ enum class Code {
     Diverged, ///< NaN or infinity while training
     Cancelled,
     ProcessDied,
+    DeviceLost, ///< a GPU whose context is gone: the process that used it must be replaced
     Internal, ///< a bug of ours
 };
 

@@ -46,8 +46,7 @@ void run(Kernel& kernel, const Arguments& from, std::initializer_list<const void
     kernel.run({.inputs = {inputs.begin(), inputs.size()},
                 .outputs = {outputs.begin(), outputs.size()},
                 .scratch = from.scratch,
-                .seed = from.seed,
-                .step = from.step});
+                .counter = from.counter});
 }
 
 class Forward final : public Kernel

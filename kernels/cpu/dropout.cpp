@@ -80,7 +80,7 @@ KernelResult makeDropout(const Dropout& dropout, int threads)
             return;
         }
         const std::int64_t blocks = (dropout.elements + 3) / 4;
-        const Mask mask{arguments.seed, dropout.stream, arguments.step * static_cast<std::uint64_t>(blocks),
+        const Mask mask{arguments.counter->seed, dropout.stream, arguments.counter->step * static_cast<std::uint64_t>(blocks),
                         static_cast<std::uint32_t>(dropout.probability * 0x1p32),
                         static_cast<float>(1.0 / (1.0 - dropout.probability))};
         parallelFor(threads, blocks, 4,

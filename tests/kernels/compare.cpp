@@ -1,4 +1,5 @@
 #include "kernels/base/text.h"
+#include "kernels/cpu/factory.h"
 #include "tests/kernels/memory.h"
 #include "tests/kernels/modes.h"
 
@@ -23,7 +24,7 @@ struct Outcome
     std::string fault;
 };
 
-Outcome call(kernels::cpu::Kernel& kernel, const Function& function, const std::vector<Values>& inputs,
+Outcome call(kernels::Kernel& kernel, const Function& function, const std::vector<Values>& inputs,
              const Variant& variant)
 {
     std::vector<GuardedMemory> inputMemory;
@@ -43,7 +44,8 @@ Outcome call(kernels::cpu::Kernel& kernel, const Function& function, const std::
     }
     if (variant.unwanted) to[*variant.unwanted] = nullptr;
     const GuardedMemory scratch(kernel.scratchBytes(), variant.poison);
-    kernel.run({.inputs = from, .outputs = to, .scratch = scratch.data(), .seed = kSeed, .step = kStep});
+    const kernels::Counter counter{kSeed, kStep};
+    kernel.run({.inputs = from, .outputs = to, .scratch = scratch.data(), .counter = &counter});
 
     if (!scratch.guardsAreWhole()) outcome.fault = "wrote outside its scratch memory";
     for (std::size_t i = 0; i < to.size(); ++i) {
@@ -87,9 +89,9 @@ std::vector<Variant> variantsOf(const Function& function)
 std::string compare(const Function& function, const std::vector<Values>& inputs, const std::vector<Values>& expected,
                     int threads)
 {
-    auto made = function.makeKernel(threads);
+    auto made = function.makeKernel(kernels::cpu::CpuFactory(threads));
     if (!made) return made.error().toString();
-    kernels::cpu::Kernel& kernel = **made;
+    kernels::Kernel& kernel = **made;
     const Outcome plain = call(kernel, function, inputs, {.name = "plain"});
     if (!plain.fault.empty()) return plain.fault;
     for (std::size_t i = 0; i < expected.size(); ++i) {

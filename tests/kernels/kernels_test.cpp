@@ -16,13 +16,14 @@ namespace {
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 /// One call without seed; kernels here need little scratch memory.
-void run(cpu::KernelResult kernel, std::vector<const void*> inputs, std::vector<void*> outputs, std::uint64_t seed = 1,
+void run(KernelResult kernel, std::vector<const void*> inputs, std::vector<void*> outputs, std::uint64_t seed = 1,
          std::uint64_t step = 0)
 {
     QVERIFY2(kernel.has_value(), kernel ? "" : kernel.error().toString().c_str());
     alignas(64) std::byte scratch[4096];
     QVERIFY((*kernel)->scratchBytes() <= sizeof scratch);
-    (*kernel)->run({.inputs = inputs, .outputs = outputs, .scratch = scratch, .seed = seed, .step = step});
+    const Counter counter{seed, step};
+    (*kernel)->run({.inputs = inputs, .outputs = outputs, .scratch = scratch, .counter = &counter});
 }
 
 std::vector<float> activated(Nonlinearity kind, const std::vector<float>& x)
@@ -77,7 +78,7 @@ void KernelsTest::impossibleDimensionsAreRefused_data()
 {
     QTest::addColumn<std::string>("message");
     QTest::addColumn<std::string>("expected");
-    const auto add = [](const char* name, const cpu::KernelResult& kernel, const char* expected) {
+    const auto add = [](const char* name, const KernelResult& kernel, const char* expected) {
         QTest::newRow(name) << (kernel ? std::string("accepted") : kernel.error().message) << std::string(expected);
     };
     const Conv2d conv{

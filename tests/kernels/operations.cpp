@@ -41,12 +41,12 @@ Problem maxPool2d(Case& line)
     const double flops = asDouble(y.elements * p.kernelHeight * p.kernelWidth);
     return {{.inputs = {x},
              .outputs = {y},
-             .makeKernel = [p](int threads) { return cpu::makeMaxPool2d(p, threads); },
+             .makeKernel = [p](const Factory& f) { return f.makeMaxPool2d(p); },
              .reference = [p](Inputs in, Outputs out) { reference::maxPool2d(p, in, out); },
              .flops = flops},
             Function{.inputs = {x, {"dy", y.elements}},
                      .outputs = {{"dx", x.elements}},
-                     .makeKernel = [p](int threads) { return cpu::makeMaxPool2dBackward(p, threads); },
+                     .makeKernel = [p](const Factory& f) { return f.makeMaxPool2dBackward(p); },
                      .reference = [p](Inputs in, Outputs out) { reference::maxPool2dBackward(p, in, out); },
                      .flops = flops}};
 }
@@ -59,12 +59,12 @@ Problem averagePool2d(Case& line)
     const double flops = asDouble(y.elements * p.kernelHeight * p.kernelWidth);
     return {{.inputs = {x},
              .outputs = {y},
-             .makeKernel = [p](int threads) { return cpu::makeAveragePool2d(p, threads); },
+             .makeKernel = [p](const Factory& f) { return f.makeAveragePool2d(p); },
              .reference = [p](Inputs in, Outputs out) { reference::averagePool2d(p, in, out); },
              .flops = flops},
             Function{.inputs = {{"dy", y.elements}},
                      .outputs = {{"dx", x.elements}},
-                     .makeKernel = [p](int threads) { return cpu::makeAveragePool2dBackward(p, threads); },
+                     .makeKernel = [p](const Factory& f) { return f.makeAveragePool2dBackward(p); },
                      .reference = [p](Inputs in, Outputs out) { reference::averagePool2dBackward(p, in, out); },
                      .flops = flops}};
 }
@@ -80,7 +80,7 @@ Problem batchNorm(Case& line)
     Problem problem{
         {.inputs = {x, weight, {"bias", C}, {"runningMean", C}, {"runningVariance", C, Operand::Content::Positive}},
          .outputs = {{"y", x.elements}},
-         .makeKernel = [n](int threads) { return cpu::makeBatchNorm(n, threads); },
+         .makeKernel = [n](const Factory& f) { return f.makeBatchNorm(n); },
          .reference = [n](Inputs in, Outputs out) { reference::batchNorm(n, in, out); },
          .flops = asDouble(2 * x.elements)}};
     if (!n.training) {
@@ -92,7 +92,7 @@ Problem batchNorm(Case& line)
     problem.forward.flops = asDouble(5 * x.elements);
     problem.backward = Function{.inputs = {x, weight, {"mean", C}, {"rstd", C}, {"dy", x.elements}},
                                 .outputs = {{"dx", x.elements}, {"dweight", C}, {"dbias", C}},
-                                .makeKernel = [n](int threads) { return cpu::makeBatchNormBackward(n, threads); },
+                                .makeKernel = [n](const Factory& f) { return f.makeBatchNormBackward(n); },
                                 .reference = [n](Inputs in, Outputs out) { reference::batchNormBackward(n, in, out); },
                                 .flops = asDouble(9 * x.elements),
                                 .aliases = {{0, 4}},
@@ -106,12 +106,12 @@ template <Nonlinearity kind> Problem activation(Case& line)
     const bool fromOutput = gradientFromOutput(kind);
     Problem problem{{.inputs = {{"x", a.elements}},
                      .outputs = {{"y", a.elements}},
-                     .makeKernel = [a](int threads) { return cpu::makeActivation(a, threads); },
+                     .makeKernel = [a](const Factory& f) { return f.makeActivation(a); },
                      .reference = [a](Inputs in, Outputs out) { reference::activation(a, in, out); },
                      .flops = asDouble(a.elements)},
                     Function{.inputs = {{fromOutput ? "y" : "x", a.elements}, {"dy", a.elements}},
                              .outputs = {{"dx", a.elements}},
-                             .makeKernel = [a](int threads) { return cpu::makeActivationBackward(a, threads); },
+                             .makeKernel = [a](const Factory& f) { return f.makeActivationBackward(a); },
                              .reference = [a](Inputs in, Outputs out) { reference::activationBackward(a, in, out); },
                              .flops = asDouble(a.elements),
                              .aliases = {{0, 1}}}};
@@ -124,7 +124,7 @@ Problem dropout(Case& line)
     const Dropout d{line.integer("N"), line.number("p", 0.5), streamOf("dropout/test")};
     Function forward{.inputs = {{"x", d.elements}},
                      .outputs = {{"y", d.elements}},
-                     .makeKernel = [d](int threads) { return cpu::makeDropout(d, threads); },
+                     .makeKernel = [d](const Factory& f) { return f.makeDropout(d); },
                      .reference = [d](Inputs in, Outputs out) { reference::dropout(d, kSeed, kStep, in, out); },
                      .flops = asDouble(d.elements),
                      .aliases = {{0, 0}}};
@@ -139,7 +139,7 @@ Problem add(Case& line)
     const Add a{line.integer("N")};
     return {{.inputs = {{"a", a.elements}, {"b", a.elements}},
              .outputs = {{"y", a.elements}},
-             .makeKernel = [a](int threads) { return cpu::makeAdd(a, threads); },
+             .makeKernel = [a](const Factory& f) { return f.makeAdd(a); },
              .reference = [a](Inputs in, Outputs out) { reference::add(a, in, out); },
              .flops = asDouble(a.elements),
              .aliases = {{0, 0}, {0, 1}}}};
@@ -151,13 +151,13 @@ Problem softmax(Case& line)
     const std::int64_t elements = s.rows * s.columns;
     return {{.inputs = {{"x", elements}},
              .outputs = {{"y", elements}},
-             .makeKernel = [s](int threads) { return cpu::makeSoftmax(s, threads); },
+             .makeKernel = [s](const Factory& f) { return f.makeSoftmax(s); },
              .reference = [s](Inputs in, Outputs out) { reference::softmax(s, in, out); },
              .flops = asDouble(5 * elements),
              .aliases = {{0, 0}}},
             Function{.inputs = {{"y", elements}, {"dy", elements}},
                      .outputs = {{"dx", elements}},
-                     .makeKernel = [s](int threads) { return cpu::makeSoftmaxBackward(s, threads); },
+                     .makeKernel = [s](const Factory& f) { return f.makeSoftmaxBackward(s); },
                      .reference = [s](Inputs in, Outputs out) { reference::softmaxBackward(s, in, out); },
                      .flops = asDouble(4 * elements),
                      .aliases = {{0, 1}}}};
@@ -172,7 +172,7 @@ Problem crossEntropy(Case& line)
                         {"label", e.rows, Operand::Content::Label, e.classes},
                         {"weights", weights, Operand::Content::Positive}},
              .outputs = {{"loss", 1}, {"correct", 1}, {"dx", elements}},
-             .makeKernel = [e](int threads) { return cpu::makeCrossEntropy(e, threads); },
+             .makeKernel = [e](const Factory& f) { return f.makeCrossEntropy(e); },
              .reference = [e](Inputs in, Outputs out) { reference::crossEntropy(e, in, out); },
              .flops = asDouble(6 * elements),
              .aliases = {{2, 0}},
@@ -184,7 +184,7 @@ Problem meanSquaredError(Case& line)
     const MeanSquaredError m{line.integer("N")};
     return {{.inputs = {{"x", m.elements}, {"target", m.elements}},
              .outputs = {{"loss", 1}, {"dx", m.elements}},
-             .makeKernel = [m](int threads) { return cpu::makeMeanSquaredError(m, threads); },
+             .makeKernel = [m](const Factory& f) { return f.makeMeanSquaredError(m); },
              .reference = [m](Inputs in, Outputs out) { reference::meanSquaredError(m, in, out); },
              .flops = asDouble(4 * m.elements),
              .aliases = {{1, 0}},

@@ -30,7 +30,7 @@ Problem multiply(Case& line)
     const Multiply m{line.integer("N")};
     return {{.inputs = {{"a", m.elements}, {"b", m.elements}},
              .outputs = {{"y", m.elements}},
-             .makeKernel = [m](int threads) { return cpu::makeMultiply(m, threads); },
+             .makeKernel = [m](const Factory& f) { return f.makeMultiply(m); },
              .reference = [m](Inputs in, Outputs out) { reference::multiply(m, in, out); },
              .flops = static_cast<double>(m.elements),
              .aliases = {{0, 0}, {0, 1}}}};
@@ -50,10 +50,10 @@ Problem concatenate(Case& line)
     }
     const std::int64_t elements = join.outer * join.rowSize();
     forward.outputs = {{"y", elements}};
-    forward.makeKernel = [join](int threads) { return cpu::makeConcatenate(join, threads); };
+    forward.makeKernel = [join](const Factory& f) { return f.makeConcatenate(join); };
     forward.reference = [join](Inputs in, Outputs out) { reference::concatenate(join, in, out); };
     backward.inputs = {{"dy", elements}};
-    backward.makeKernel = [join](int threads) { return cpu::makeConcatenateBackward(join, threads); };
+    backward.makeKernel = [join](const Factory& f) { return f.makeConcatenateBackward(join); };
     backward.reference = [join](Inputs in, Outputs out) { reference::concatenateBackward(join, in, out); };
     backward.outputsOptional = true;
     return {std::move(forward), std::move(backward)};
@@ -71,11 +71,11 @@ Problem transpose(Case& line)
     const std::int64_t elements = product(t.shape);
     return {{.inputs = {{"x", elements}},
              .outputs = {{"y", elements}},
-             .makeKernel = [t](int threads) { return cpu::makeTranspose(t, threads); },
+             .makeKernel = [t](const Factory& f) { return f.makeTranspose(t); },
              .reference = [t](Inputs in, Outputs out) { reference::transpose(t, in, out); }},
             Function{.inputs = {{"dy", elements}},
                      .outputs = {{"dx", elements}},
-                     .makeKernel = [back](int threads) { return cpu::makeTranspose(back, threads); },
+                     .makeKernel = [back](const Factory& f) { return f.makeTranspose(back); },
                      .reference = [back](Inputs in, Outputs out) { reference::transpose(back, in, out); }}};
 }
 
@@ -86,11 +86,11 @@ Problem gather(Case& line)
     const Operand index{"index", y, Operand::Content::Label, g.size};
     return {{.inputs = {{"x", x}, index},
              .outputs = {{"y", y}},
-             .makeKernel = [g](int threads) { return cpu::makeGather(g, threads); },
+             .makeKernel = [g](const Factory& f) { return f.makeGather(g); },
              .reference = [g](Inputs in, Outputs out) { reference::gather(g, in, out); }},
             Function{.inputs = {index, {"dy", y}},
                      .outputs = {{"dx", x}},
-                     .makeKernel = [g](int threads) { return cpu::makeGatherBackward(g, threads); },
+                     .makeKernel = [g](const Factory& f) { return f.makeGatherBackward(g); },
                      .reference = [g](Inputs in, Outputs out) { reference::gatherBackward(g, in, out); }}};
 }
 
@@ -109,13 +109,13 @@ Problem reduce(Case& line)
     const Operand x{"x", product(r.shape)};
     Function backward{.inputs = {{"dy", kept}},
                       .outputs = {{"dx", x.elements}},
-                      .makeKernel = [r](int threads) { return cpu::makeReduceBackward(r, threads); },
+                      .makeKernel = [r](const Factory& f) { return f.makeReduceBackward(r); },
                       .reference = [r](Inputs in, Outputs out) { reference::reduceBackward(r, in, out); },
                       .flops = static_cast<double>(x.elements)};
     if (r.operation == Reduction::Max) backward.inputs = {x, {"y", kept}, {"dy", kept}};
     return {{.inputs = {x},
              .outputs = {{"y", kept}},
-             .makeKernel = [r](int threads) { return cpu::makeReduce(r, threads); },
+             .makeKernel = [r](const Factory& f) { return f.makeReduce(r); },
              .reference = [r](Inputs in, Outputs out) { reference::reduce(r, in, out); },
              .flops = static_cast<double>(x.elements)},
             std::move(backward)};
@@ -134,12 +134,12 @@ Problem adaptiveMaxPool2d(Case& line)
     const std::int64_t y = p.batch * p.outputRows * p.outputColumns * p.channels;
     return {{.inputs = {{"x", x}},
              .outputs = {{"y", y}},
-             .makeKernel = [p](int threads) { return cpu::makeAdaptiveMaxPool2d(p, threads); },
+             .makeKernel = [p](const Factory& f) { return f.makeAdaptiveMaxPool2d(p); },
              .reference = [p](Inputs in, Outputs out) { reference::adaptiveMaxPool2d(p, in, out); },
              .flops = static_cast<double>(x)},
             Function{.inputs = {{"x", x}, {"dy", y}},
                      .outputs = {{"dx", x}},
-                     .makeKernel = [p](int threads) { return cpu::makeAdaptiveMaxPool2dBackward(p, threads); },
+                     .makeKernel = [p](const Factory& f) { return f.makeAdaptiveMaxPool2dBackward(p); },
                      .reference = [p](Inputs in, Outputs out) { reference::adaptiveMaxPool2dBackward(p, in, out); },
                      .flops = static_cast<double>(x)}};
 }
@@ -151,12 +151,12 @@ Problem adaptiveAveragePool2d(Case& line)
     const std::int64_t y = p.batch * p.outputRows * p.outputColumns * p.channels;
     return {{.inputs = {{"x", x}},
              .outputs = {{"y", y}},
-             .makeKernel = [p](int threads) { return cpu::makeAdaptiveAveragePool2d(p, threads); },
+             .makeKernel = [p](const Factory& f) { return f.makeAdaptiveAveragePool2d(p); },
              .reference = [p](Inputs in, Outputs out) { reference::adaptiveAveragePool2d(p, in, out); },
              .flops = static_cast<double>(x)},
             Function{.inputs = {{"dy", y}},
                      .outputs = {{"dx", x}},
-                     .makeKernel = [p](int threads) { return cpu::makeAdaptiveAveragePool2dBackward(p, threads); },
+                     .makeKernel = [p](const Factory& f) { return f.makeAdaptiveAveragePool2dBackward(p); },
                      .reference = [p](Inputs in, Outputs out) { reference::adaptiveAveragePool2dBackward(p, in, out); },
                      .flops = static_cast<double>(x)}};
 }

@@ -9,7 +9,7 @@ using namespace kernels;
 
 /// A loss over N elements: its kernel and reference take the struct that holds N.
 template <class Loss>
-Problem elementLoss(const Loss& loss, cpu::KernelResult (*make)(const Loss&, int),
+Problem elementLoss(const Loss& loss, KernelResult (Factory::*make)(const Loss&) const,
                     void (*reference)(const Loss&, Inputs, Outputs), bool countsHits, double flops)
 {
     const std::int64_t N = loss.elements;
@@ -19,7 +19,7 @@ Problem elementLoss(const Loss& loss, cpu::KernelResult (*make)(const Loss&, int
     const std::size_t gradient = outputs.size() - 1;
     return {{.inputs = {{"x", N}, {"target", N}},
              .outputs = std::move(outputs),
-             .makeKernel = [=](int threads) { return make(loss, threads); },
+             .makeKernel = [=](const Factory& f) { return (f.*make)(loss); },
              .reference = [=](Inputs in, Outputs out) { reference(loss, in, out); },
              .flops = flops * static_cast<double>(N),
              .aliases = {{gradient, 0}},
@@ -28,18 +28,19 @@ Problem elementLoss(const Loss& loss, cpu::KernelResult (*make)(const Loss&, int
 
 Problem meanAbsoluteError(Case& line)
 {
-    return elementLoss(MeanAbsoluteError{line.integer("N")}, cpu::makeMeanAbsoluteError, reference::meanAbsoluteError,
-                       false, 4);
+    return elementLoss(MeanAbsoluteError{line.integer("N")}, &Factory::makeMeanAbsoluteError,
+                       reference::meanAbsoluteError, false, 4);
 }
 
 Problem huber(Case& line)
 {
-    return elementLoss(Huber{line.integer("N"), line.number("delta", 1)}, cpu::makeHuber, reference::huber, false, 6);
+    return elementLoss(Huber{line.integer("N"), line.number("delta", 1)}, &Factory::makeHuber, reference::huber, false,
+                       6);
 }
 
 Problem binaryCrossEntropy(Case& line)
 {
-    return elementLoss(BinaryCrossEntropy{line.integer("N")}, cpu::makeBinaryCrossEntropy,
+    return elementLoss(BinaryCrossEntropy{line.integer("N")}, &Factory::makeBinaryCrossEntropy,
                        reference::binaryCrossEntropy, true, 40);
 }
 
@@ -49,7 +50,7 @@ Problem klDivergence(Case& line)
     const std::int64_t elements = k.rows * k.classes;
     return {{.inputs = {{"x", elements}, {"teacher", elements}},
              .outputs = {{"loss", 1}, {"dx", elements}},
-             .makeKernel = [k](int threads) { return cpu::makeKlDivergence(k, threads); },
+             .makeKernel = [k](const Factory& f) { return f.makeKlDivergence(k); },
              .reference = [k](Inputs in, Outputs out) { reference::klDivergence(k, in, out); },
              .flops = 70 * static_cast<double>(elements),
              .aliases = {{1, 0}},

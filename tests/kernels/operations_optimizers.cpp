@@ -1,4 +1,5 @@
 // The rows of the optimisers: one update of a flat buffer that is one tensor.
+#include "kernels/cpu/factory.h"
 #include "kernels/cpu/make_kernel.h"
 #include "kernels/cpu/optimizer.h"
 #include "tests/kernels/families.h"
@@ -17,7 +18,7 @@ void copyUnlessSame(const float* from, float* to, std::size_t count)
     if (from != to) std::copy_n(from, count, to);
 }
 
-template <class Options> void runOnce(const Options& options, Segment all, const cpu::Arguments& a, int threads)
+template <class Options> void runOnce(const Options& options, Segment all, const Arguments& a, int threads)
 {
     const auto count = static_cast<std::size_t>(all.end);
     copyUnlessSame(a.input(0), a.output(0), count);
@@ -36,10 +37,13 @@ template <class Options> Problem problem(const Options& options, const Segment& 
     const auto count = static_cast<std::int64_t>(all.end);
     Problem result{{.inputs = {{"weights", count}, {"gradients", count}},
                     .outputs = {{"newWeights", count}},
-                    .makeKernel =
-                        [=](int threads) {
-                            return cpu::makeKernel([=](const cpu::Arguments& a) { runOnce(options, all, a, threads); });
-                        },
+                    .makeKernel = [=](const Factory& f) -> KernelResult {
+                        const auto* cpuFactory = dynamic_cast<const cpu::CpuFactory*>(&f);
+                        if (!cpuFactory) return makeError(Code::Unsupported, "This is the CPU's update.");
+                        return cpu::makeKernel([=, threads = cpuFactory->threads()](const Arguments& a) {
+                            runOnce(options, all, a, threads);
+                        });
+                    },
                     .reference =
                         [=](Inputs in, Outputs out) {
                             if constexpr (std::is_same_v<Options, Muon>)

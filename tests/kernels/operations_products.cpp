@@ -34,13 +34,13 @@ Problem dense(Case& line)
     const Operand x{"x", d.batch * d.inputs}, weight{"weight", d.outputs * d.inputs}, y{"y", d.batch * d.outputs};
     return {{.inputs = {x, weight, {"bias", bias}},
              .outputs = {y},
-             .makeKernel = [d](int threads) { return cpu::makeDense(d, threads); },
+             .makeKernel = [d](const Factory& f) { return f.makeDense(d); },
              .reference = [d](Inputs in, Outputs out) { reference::dense(d, in, out); },
              .flops = flops,
              .tolerance = tolerance},
             Function{.inputs = {x, weight, {"dy", y.elements}},
                      .outputs = {{"dx", x.elements}, {"dweight", weight.elements}, {"dbias", d.outputs}},
-                     .makeKernel = [d](int threads) { return cpu::makeDenseBackward(d, threads); },
+                     .makeKernel = [d](const Factory& f) { return f.makeDenseBackward(d); },
                      .reference = [d](Inputs in, Outputs out) { reference::denseBackward(d, in, out); },
                      .flops = 2 * flops,
                      .outputsOptional = true,
@@ -79,13 +79,13 @@ Problem conv2d(Case& line)
     const double flops = 2 * asDouble(y.elements) * asDouble(weight.elements / c.outputChannels);
     return {{.inputs = {x, weight, {"bias", bias}},
              .outputs = {y},
-             .makeKernel = [c](int threads) { return cpu::makeConv2d(c, threads); },
+             .makeKernel = [c](const Factory& f) { return f.makeConv2d(c); },
              .reference = [c](Inputs in, Outputs out) { reference::conv2d(c, in, out); },
              .flops = flops,
              .tolerance = tolerance},
             Function{.inputs = {x, weight, {"dy", y.elements}},
                      .outputs = {{"dx", x.elements}, {"dweight", weight.elements}, {"dbias", c.outputChannels}},
-                     .makeKernel = [c](int threads) { return cpu::makeConv2dBackward(c, threads); },
+                     .makeKernel = [c](const Factory& f) { return f.makeConv2dBackward(c); },
                      .reference = [c](Inputs in, Outputs out) { reference::conv2dBackward(c, in, out); },
                      .flops = 2 * flops,
                      .outputsOptional = true,
@@ -109,22 +109,22 @@ Problem convTranspose2d(Case& line)
     const double flops = 2 * asDouble(x.elements) * asDouble(weight.elements / c.channels);
     return {{.inputs = {x, weight, {"bias", bias}},
              .outputs = {y},
-             .makeKernel = [c](int threads) { return cpu::makeConvTranspose2d(c, threads); },
+             .makeKernel = [c](const Factory& f) { return f.makeConvTranspose2d(c); },
              .reference = [c](Inputs in, Outputs out) { reference::convTranspose2d(c, in, out); },
              .flops = flops},
             Function{.inputs = {x, weight, {"dy", y.elements}},
                      .outputs = {{"dx", x.elements}, {"dweight", weight.elements}, {"dbias", c.outputChannels}},
-                     .makeKernel = [c](int threads) { return cpu::makeConvTranspose2dBackward(c, threads); },
+                     .makeKernel = [c](const Factory& f) { return f.makeConvTranspose2dBackward(c); },
                      .reference = [c](Inputs in, Outputs out) { reference::convTranspose2dBackward(c, in, out); },
                      .flops = 2 * flops,
                      .outputsOptional = true}};
 }
 
 /// The gradients of a matrix product as the graph has them: two more products.
-class MatmulBackward final : public cpu::Kernel
+class MatmulBackward final : public Kernel
 {
 public:
-    static cpu::KernelResult make(const Matmul& m, int threads)
+    static KernelResult make(const Matmul& m, const Factory& f)
     {
         auto result = std::make_unique<MatmulBackward>();
         result->m_forward = m;
@@ -132,12 +132,12 @@ public:
         if (m.transposeA) a = {m.batch, m.depth, m.rows, m.columns, m.transposeB, true, m.precision};
         Matmul b{m.batch, m.depth, m.columns, m.rows, !m.transposeA, false, m.precision};
         if (m.transposeB) b = {m.batch, m.columns, m.depth, m.rows, true, m.transposeA, m.precision};
-        MR_TRY(result->m_a, cpu::makeMatmul(a, threads));
-        MR_TRY(result->m_b, cpu::makeMatmul(b, threads));
-        return std::unique_ptr<cpu::Kernel>(std::move(result));
+        MR_TRY(result->m_a, f.makeMatmul(a));
+        MR_TRY(result->m_b, f.makeMatmul(b));
+        return std::unique_ptr<Kernel>(std::move(result));
     }
     std::uint64_t scratchBytes() const override { return std::max(m_a->scratchBytes(), m_b->scratchBytes()); }
-    void run(const cpu::Arguments& arguments) override
+    void run(const Arguments& arguments) override
     {
         const void *a = arguments.inputs[0], *b = arguments.inputs[1], *dc = arguments.inputs[2];
         call(*m_a, arguments, 0, m_forward.transposeA ? b : dc, m_forward.transposeA ? dc : b);
@@ -145,7 +145,7 @@ public:
     }
 
 private:
-    static void call(cpu::Kernel& kernel, const cpu::Arguments& from, std::size_t output, const void* a, const void* b)
+    static void call(Kernel& kernel, const Arguments& from, std::size_t output, const void* a, const void* b)
     {
         if (!from.outputs[output]) return;
         // three, though a product takes two: the compiler thinks of this very class behind the call, and warns
@@ -154,7 +154,7 @@ private:
     }
 
     Matmul m_forward;
-    std::unique_ptr<cpu::Kernel> m_a, m_b;
+    std::unique_ptr<Kernel> m_a, m_b;
 };
 
 Problem matmul(Case& line)
@@ -167,13 +167,13 @@ Problem matmul(Case& line)
     const double flops = 2 * asDouble(c.elements * m.depth);
     return {{.inputs = {a, b},
              .outputs = {c},
-             .makeKernel = [m](int threads) { return cpu::makeMatmul(m, threads); },
+             .makeKernel = [m](const Factory& f) { return f.makeMatmul(m); },
              .reference = [m](Inputs in, Outputs out) { reference::matmul(m, in, out); },
              .flops = flops,
              .tolerance = tolerance},
             Function{.inputs = {a, b, {"dc", c.elements}},
                      .outputs = {{"da", a.elements}, {"db", b.elements}},
-                     .makeKernel = [m](int threads) { return MatmulBackward::make(m, threads); },
+                     .makeKernel = [m](const Factory& f) { return MatmulBackward::make(m, f); },
                      .reference = [m](Inputs in, Outputs out) { reference::matmulBackward(m, in, out); },
                      .flops = 2 * flops,
                      .outputsOptional = true,

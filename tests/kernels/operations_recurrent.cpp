@@ -50,7 +50,7 @@ Problem lstm(Case& line)
     inputs.insert(inputs.end(), {l.state("hidden"), l.state("cell")});
     Problem problem{{.inputs = inputs,
                      .outputs = {l.y(), cells, gates, {"newHidden", l.B * l.H}, {"newCell", l.B * l.H}},
-                     .makeKernel = [d](int threads) { return cpu::makeLstm(d, threads); },
+                     .makeKernel = [d](const Factory& f) { return f.makeLstm(d); },
                      .reference = [d](Inputs in, Outputs out) { reference::lstm(d, in, out); },
                      .flops = l.flops()}};
     if (l.carried) {
@@ -60,7 +60,7 @@ Problem lstm(Case& line)
     problem.backward =
         Function{.inputs = {inputs[0], inputs[1], inputs[2], l.y(), cells, gates, {"dy", l.y().elements}},
                  .outputs = l.gradients(),
-                 .makeKernel = [d](int threads) { return cpu::makeLstmBackward(d, threads); },
+                 .makeKernel = [d](const Factory& f) { return f.makeLstmBackward(d); },
                  .reference = [d](Inputs in, Outputs out) { reference::lstmBackward(d, in, out); },
                  .flops = 2 * l.flops(),
                  .outputsOptional = true};
@@ -77,7 +77,7 @@ Problem gru(Case& line)
     inputs.push_back(l.state("hidden"));
     Problem problem{{.inputs = inputs,
                      .outputs = {l.y(), gates, product, {"newHidden", l.B * l.H}},
-                     .makeKernel = [d](int threads) { return cpu::makeGru(d, threads); },
+                     .makeKernel = [d](const Factory& f) { return f.makeGru(d); },
                      .reference = [d](Inputs in, Outputs out) { reference::gru(d, in, out); },
                      .flops = l.flops()}};
     if (l.carried) {
@@ -87,7 +87,7 @@ Problem gru(Case& line)
     problem.backward =
         Function{.inputs = {inputs[0], inputs[1], inputs[2], l.y(), gates, product, {"dy", l.y().elements}},
                  .outputs = l.gradients(),
-                 .makeKernel = [d](int threads) { return cpu::makeGruBackward(d, threads); },
+                 .makeKernel = [d](const Factory& f) { return f.makeGruBackward(d); },
                  .reference = [d](Inputs in, Outputs out) { reference::gruBackward(d, in, out); },
                  .flops = 2 * l.flops(),
                  .outputsOptional = true};

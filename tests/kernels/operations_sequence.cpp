@@ -19,12 +19,12 @@ Problem embedding(Case& line)
     const Operand token{"token", e.tokens, Operand::Content::Label, e.vocabulary};
     return {{.inputs = {table, token},
              .outputs = {y},
-             .makeKernel = [e](int threads) { return cpu::makeEmbedding(e, threads); },
+             .makeKernel = [e](const Factory& f) { return f.makeEmbedding(e); },
              .reference = [e](Inputs in, Outputs out) { reference::embedding(e, in, out); },
              .flops = asDouble(y.elements)},
             Function{.inputs = {token, {"dy", y.elements}},
                      .outputs = {{"dtable", table.elements}},
-                     .makeKernel = [e](int threads) { return cpu::makeEmbeddingBackward(e, threads); },
+                     .makeKernel = [e](const Factory& f) { return f.makeEmbeddingBackward(e); },
                      .reference = [e](Inputs in, Outputs out) { reference::embeddingBackward(e, in, out); },
                      .flops = asDouble(y.elements)}};
 }
@@ -37,13 +37,13 @@ Problem position(Case& line)
     const Operand offset{"offset", line.integer("offset", 0), Operand::Content::Label, p.places - p.steps + 1};
     return {{.inputs = {x, table, offset},
              .outputs = {{"y", x.elements}},
-             .makeKernel = [p](int threads) { return cpu::makePosition(p, threads); },
+             .makeKernel = [p](const Factory& f) { return f.makePosition(p); },
              .reference = [p](Inputs in, Outputs out) { reference::position(p, in, out); },
              .flops = asDouble(x.elements),
              .aliases = {{0, 0}}},
             Function{.inputs = {{"dy", x.elements}, offset},
                      .outputs = {{"dtable", table.elements}},
-                     .makeKernel = [p](int threads) { return cpu::makePositionBackward(p, threads); },
+                     .makeKernel = [p](const Factory& f) { return f.makePositionBackward(p); },
                      .reference = [p](Inputs in, Outputs out) { reference::positionBackward(p, in, out); },
                      .flops = asDouble(x.elements)}};
 }
@@ -70,12 +70,12 @@ Problem attention(Case& line)
     const Operand qkv{"qkv", 3 * elements}, y{"y", elements}, logsumexp{"logsumexp", a.batch * a.heads * a.steps};
     return {{.inputs = {qkv},
              .outputs = {y, logsumexp},
-             .makeKernel = [a](int threads) { return cpu::makeAttention(a, threads); },
+             .makeKernel = [a](const Factory& f) { return f.makeAttention(a); },
              .reference = [a](Inputs in, Outputs out) { reference::attention(a, in, out); },
              .flops = attentionFlops(a, a.steps)},
             Function{.inputs = {qkv, y, logsumexp, {"dy", elements}},
                      .outputs = {{"dqkv", qkv.elements}},
-                     .makeKernel = [a](int threads) { return cpu::makeAttentionBackward(a, threads); },
+                     .makeKernel = [a](const Factory& f) { return f.makeAttentionBackward(a); },
                      .reference = [a](Inputs in, Outputs out) { reference::attentionBackward(a, in, out); },
                      .flops = 2.5 * attentionFlops(a, a.steps)}};
 }
@@ -91,7 +91,7 @@ Problem cachedAttention(Case& line)
                          {"logsumexp", a.batch * a.heads * a.steps},
                          {"newKeys", cache},
                          {"newValues", cache}},
-             .makeKernel = [a](int threads) { return cpu::makeCachedAttention(a, threads); },
+             .makeKernel = [a](const Factory& f) { return f.makeCachedAttention(a); },
              .reference = [a](Inputs in, Outputs out) { reference::cachedAttention(a, in, out); },
              .flops = attentionFlops(a, a.places),
              .aliases = {{2, 1}, {3, 2}}}};

@@ -1,7 +1,7 @@
 // What the driver knows of an operation: its operands, its kernel and its reference, forward and backward.
 #pragma once
 
-#include "kernels/cpu/kernel.h"
+#include "kernels/ops/factory.h"
 #include "kernels/reference/reference.h"
 #include "tests/kernels/case.h"
 
@@ -37,7 +37,7 @@ struct Operand
 struct Function
 {
     std::vector<Operand> inputs, outputs;
-    std::function<kernels::cpu::KernelResult(int threads)> makeKernel;
+    std::function<kernels::KernelResult(const kernels::Factory&)> makeKernel;
     std::function<void(Inputs, Outputs)> reference;
     double flops = 0;
     /// {output, input} pairs that may be the same memory, each checked on its own.

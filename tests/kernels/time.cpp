@@ -1,4 +1,5 @@
 #include "kernels/base/text.h"
+#include "kernels/cpu/factory.h"
 #include "tests/kernels/memory.h"
 #include "tests/kernels/modes.h"
 
@@ -19,7 +20,7 @@ double secondsSince(Clock::time_point start)
 }
 
 /// The best mean of many short batches of calls: what the kernel takes while nobody else has the machine.
-double bestSeconds(kernels::cpu::Kernel& kernel, const kernels::cpu::Arguments& arguments)
+double bestSeconds(kernels::Kernel& kernel, const kernels::Arguments& arguments)
 {
     kernel.run(arguments);
     double best = 1e9;
@@ -38,7 +39,7 @@ double bestSeconds(kernels::cpu::Kernel& kernel, const kernels::cpu::Arguments& 
 /// Outputs that may take an input's memory do, as a plan has it.
 void printTime(const Function& function, const char* direction, const std::vector<Values>& inputs, int threads)
 {
-    auto kernel = function.makeKernel(threads);
+    auto kernel = function.makeKernel(kernels::cpu::CpuFactory(threads));
     if (!kernel) {
         std::printf("  %-8s  %s\n", direction, kernel.error().toString().c_str());
         return;
@@ -59,8 +60,9 @@ void printTime(const Function& function, const char* direction, const std::vecto
         bytes += static_cast<double>(memory.back().sizeBytes());
     }
     const GuardedMemory scratch((*kernel)->scratchBytes(), std::byte{0});
+    const kernels::Counter counter{kSeed, kStep};
     const double seconds =
-        bestSeconds(**kernel, {.inputs = from, .outputs = to, .scratch = scratch.data(), .seed = kSeed, .step = kStep});
+        bestSeconds(**kernel, {.inputs = from, .outputs = to, .scratch = scratch.data(), .counter = &counter});
     std::printf("  %-8s  %2d threads  %10.2f us  %8.1f GFLOP/s  %7.1f GB/s\n", direction, threads, seconds * 1e6,
                 function.flops / seconds * 1e-9, bytes / seconds * 1e-9);
 }

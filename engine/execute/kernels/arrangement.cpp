@@ -36,26 +36,26 @@ Parts partsOf(const std::vector<std::int64_t>& sizes)
     return parts;
 }
 
-KernelResult makeConcatenate(const Site& s, Mode, int threads)
+KernelResult makeConcatenate(const Site& s, Mode, const Factory& f)
 {
     const Shape& whole = s.output(0).shape;
     const std::size_t axis = graph::axisOf(s.operation(), whole);
     Parts parts;
     for (std::size_t i = 0; i < s->inputs.size(); ++i) parts.push_back({s.input(i).shape[axis], true});
-    return cpu::makeConcatenate(joinOf(s, whole, std::move(parts)), threads);
+    return f.makeConcatenate(joinOf(s, whole, std::move(parts)));
 }
 
-KernelResult makeSplit(const Site& s, Mode, int threads)
+KernelResult makeSplit(const Site& s, Mode, const Factory& f)
 {
-    return cpu::makeConcatenateBackward(joinOf(s, s.input(0).shape, partsOf(s->integers("sizes"))), threads);
+    return f.makeConcatenateBackward(joinOf(s, s.input(0).shape, partsOf(s->integers("sizes"))));
 }
 
-KernelResult makeSplitBackward(const Site& s, Mode, int threads)
+KernelResult makeSplitBackward(const Site& s, Mode, const Factory& f)
 {
     Parts parts = partsOf(s->integers("sizes"));
     const std::vector<std::int64_t> present = s->integers("present");
     for (std::size_t i = 0; i < parts.size(); ++i) parts[i].there = present[i] != 0;
-    return cpu::makeConcatenate(joinOf(s, s.output(0).shape, std::move(parts)), threads);
+    return f.makeConcatenate(joinOf(s, s.output(0).shape, std::move(parts)));
 }
 
 /// What lies before the slice, the slice, and what lies behind it.
@@ -90,30 +90,30 @@ std::span<const Row> arrangement()
         {"split", makeSplit, {in(0)}, {everyOutput}},
         {"split_backward", makeSplitBackward, {everyInput}, {out(0)}},
         {"slice",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeConcatenateBackward(sliceOf(s, s.input(0).shape, s.output(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeConcatenateBackward(sliceOf(s, s.input(0).shape, s.output(0).shape));
          },
          {in(0)},
          {out(0)}},
         {"slice_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeConcatenate(sliceOf(s, s.output(0).shape, s.input(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeConcatenate(sliceOf(s, s.output(0).shape, s.input(0).shape));
          },
          {in(0)},
          {out(0)}},
         {"transpose",
-         [](const Site& s, Mode, int threads) { return cpu::makeTranspose(transposeOf(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeTranspose(transposeOf(s)); },
          {in(0)},
          {out(0)}},
         {"gather",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeGather(gatherOf(s, s.input(0).shape, s.input(1).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeGather(gatherOf(s, s.input(0).shape, s.input(1).shape));
          },
          {in(0), in(1)},
          {out(0)}},
         {"gather_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeGatherBackward(gatherOf(s, s.output(0).shape, s.input(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeGatherBackward(gatherOf(s, s.output(0).shape, s.input(0).shape));
          },
          {in(0), in(1)},
          {out(0)}},

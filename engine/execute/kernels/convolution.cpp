@@ -41,42 +41,42 @@ std::span<const Row> convolution()
 {
     static const std::vector<Row> rows = {
         {"conv2d",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeConv2d(convolutionOf(s, s.input(0).shape, s.input(1).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeConv2d(convolutionOf(s, s.input(0).shape, s.input(1).shape));
          },
          {in(0), in(1), in(2)},
          {out(0)}},
         {"conv2d_backward_data",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeConv2dBackward(convolutionOf(s, s.output(0).shape, s.input(0).shape), threads,
-                                            cpu::Gradients::Data);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeConv2dBackward(convolutionOf(s, s.output(0).shape, s.input(0).shape),
+                                         kernels::Gradients::Data);
          },
          {none, in(0), in(1)},
          {out(0), none, none}},
         {"conv2d_backward_weights",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeConv2dBackward(convolutionOf(s, s.input(0).shape, s.output(0).shape), threads,
-                                            cpu::Gradients::Weights);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeConv2dBackward(convolutionOf(s, s.input(0).shape, s.output(0).shape),
+                                         kernels::Gradients::Weights);
          },
          {in(0), none, in(1)},
          {none, out(0), out(1)}},
         {"conv_transpose2d",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeConvTranspose2d(convTransposeOf(s, s.input(0).shape, s.input(1).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeConvTranspose2d(convTransposeOf(s, s.input(0).shape, s.input(1).shape));
          },
          {in(0), in(1), in(2)},
          {out(0)}},
         {"conv_transpose2d_backward_data",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeConvTranspose2dBackward(convTransposeOf(s, s.output(0).shape, s.input(0).shape), threads,
-                                                     cpu::Gradients::Data);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeConvTranspose2dBackward(convTransposeOf(s, s.output(0).shape, s.input(0).shape),
+                                                  kernels::Gradients::Data);
          },
          {none, in(0), in(1)},
          {out(0), none, none}},
         {"conv_transpose2d_backward_weights",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeConvTranspose2dBackward(convTransposeOf(s, s.input(0).shape, s.output(0).shape), threads,
-                                                     cpu::Gradients::Weights);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeConvTranspose2dBackward(convTransposeOf(s, s.input(0).shape, s.output(0).shape),
+                                                  kernels::Gradients::Weights);
          },
          {in(0), none, in(1)},
          {none, out(0), out(1)}},

@@ -16,23 +16,23 @@ template <kernels::Nonlinearity kind> kernels::Activation activationOf(const Sit
     return {byTanh ? kernels::Nonlinearity::GeluTanh : kind, site.input(0).shape.elements(), parameter};
 }
 
-template <kernels::Nonlinearity kind> KernelResult makeActivation(const Site& site, Mode, int threads)
+template <kernels::Nonlinearity kind> KernelResult makeActivation(const Site& site, Mode, const Factory& f)
 {
-    return cpu::makeActivation(activationOf<kind>(site), threads);
+    return f.makeActivation(activationOf<kind>(site));
 }
 
-template <kernels::Nonlinearity kind> KernelResult makeActivationBackward(const Site& site, Mode, int threads)
+template <kernels::Nonlinearity kind> KernelResult makeActivationBackward(const Site& site, Mode, const Factory& f)
 {
-    return cpu::makeActivationBackward(activationOf<kind>(site), threads);
+    return f.makeActivationBackward(activationOf<kind>(site));
 }
 
-KernelResult makeDropout(const Site& site, Mode mode, int threads)
+KernelResult makeDropout(const Site& site, Mode mode, const Factory& f)
 {
-    if (mode == Mode::Inference) return makeCopy(site, mode, threads);
+    if (mode == Mode::Inference) return makeCopy(site, mode, f);
     const bool named = site->attributes.contains("stream");
     const std::uint64_t stream =
         named ? static_cast<std::uint64_t>(site->integer("stream")) : streamOf(str("dropout/", site->layer));
-    return cpu::makeDropout({site.input(0).shape.elements(), site->number("probability", 0.5), stream}, threads);
+    return f.makeDropout({site.input(0).shape.elements(), site->number("probability", 0.5), stream});
 }
 
 } // namespace
@@ -59,11 +59,11 @@ std::span<const Row> elementwise()
         {"softplus_backward", makeActivationBackward<Softplus>, {in(0), in(1)}, {out(0)}},
         {"dropout", makeDropout, {in(0)}, {out(0)}},
         {"multiply",
-         [](const Site& s, Mode, int threads) { return cpu::makeMultiply({s.output(0).shape.elements()}, threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeMultiply({s.output(0).shape.elements()}); },
          {in(0), in(1)},
          {out(0)}},
         {"add",
-         [](const Site& s, Mode, int threads) { return cpu::makeAdd({s.output(0).shape.elements()}, threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeAdd({s.output(0).shape.elements()}); },
          {in(0), in(1)},
          {out(0)}},
     };

@@ -1,10 +1,10 @@
-// The families of operations on a CPU: a row per kind, and what their factories share. Only
+// The families of operations: a row per kind, and what their factories share. Only
 // engine/execute/operation_kernels.cpp and the families themselves include this.
 #pragma once
 
 #include "engine/compile/program.h"
 #include "engine/graph/operations.h"
-#include "kernels/cpu/kernel.h"
+#include "kernels/ops/factory.h"
 
 #include <span>
 #include <string_view>
@@ -14,8 +14,8 @@ namespace millrace::execute::families {
 
 using compile::Mode;
 using graph::Site;
-using kernels::cpu::KernelResult;
-namespace cpu = kernels::cpu;
+using kernels::Factory;
+using kernels::KernelResult;
 
 /// An operand of a kernel: an input or output of the operation by index, or none; or all of them, as many as there are.
 /// One that the operation lacks (an optional bias), or that only training computes, is none as well.
@@ -52,7 +52,7 @@ constexpr Operand everyOutput{Operand::Source::EveryOutput, 0};
 struct Row
 {
     std::string_view kind;
-    KernelResult (*make)(const Site&, Mode, int threads);
+    KernelResult (*make)(const Site&, Mode, const Factory& f);
     std::vector<Operand> inputs, outputs;
 };
 
@@ -76,6 +76,6 @@ inline kernels::Precision precisionOf(const Site& site)
 
 /// The values of the first input as they are, for operations that only change the shape; nothing to do where the plan
 /// made it a view.
-KernelResult makeCopy(const Site& site, Mode mode, int threads);
+KernelResult makeCopy(const Site& site, Mode mode, const Factory& f);
 
 } // namespace millrace::execute::families

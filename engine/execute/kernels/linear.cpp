@@ -30,25 +30,25 @@ std::span<const Row> linear()
 {
     static const std::vector<Row> rows = {
         {"dense",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeDense(denseOf(s, s.input(0).shape, s.input(1).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeDense(denseOf(s, s.input(0).shape, s.input(1).shape));
          },
          {in(0), in(1), in(2)},
          {out(0)}},
         {"dense_backward_data",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeDenseBackward(denseOf(s, s.output(0).shape, s.input(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeDenseBackward(denseOf(s, s.output(0).shape, s.input(0).shape));
          },
          {none, in(0), in(1)},
          {out(0), none, none}},
         {"dense_backward_weights",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeDenseBackward(denseOf(s, s.input(0).shape, s.output(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeDenseBackward(denseOf(s, s.input(0).shape, s.output(0).shape));
          },
          {in(0), none, in(1)},
          {none, out(0), out(1)}},
         {"matmul",
-         [](const Site& s, Mode, int threads) { return cpu::makeMatmul(matmulOf(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeMatmul(matmulOf(s)); },
          {in(0), in(1)},
          {out(0)}},
     };

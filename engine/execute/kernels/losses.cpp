@@ -30,35 +30,29 @@ std::span<const Row> losses()
 {
     static const std::vector<Row> rows = {
         {"cross_entropy",
-         [](const Site& s, Mode, int threads) { return cpu::makeCrossEntropy(crossEntropyOf(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeCrossEntropy(crossEntropyOf(s)); },
          {in(0), in(1), in(2)},
          {out(0), out(1), out(2)}},
         {"binary_cross_entropy",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeBinaryCrossEntropy({s.input(0).shape.elements()}, threads);
-         },
+         [](const Site& s, Mode, const Factory& f) { return f.makeBinaryCrossEntropy({s.input(0).shape.elements()}); },
          {in(0), in(1)},
          {out(0), out(1), out(2)}},
         {"mse",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeMeanSquaredError({s.input(0).shape.elements()}, threads);
-         },
+         [](const Site& s, Mode, const Factory& f) { return f.makeMeanSquaredError({s.input(0).shape.elements()}); },
          {in(0), in(1)},
          {out(0), out(1)}},
         {"mae",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeMeanAbsoluteError({s.input(0).shape.elements()}, threads);
-         },
+         [](const Site& s, Mode, const Factory& f) { return f.makeMeanAbsoluteError({s.input(0).shape.elements()}); },
          {in(0), in(1)},
          {out(0), out(1)}},
         {"huber",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeHuber({s.input(0).shape.elements(), s->number("delta", 1)}, threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeHuber({s.input(0).shape.elements(), s->number("delta", 1)});
          },
          {in(0), in(1)},
          {out(0), out(1)}},
         {"kl",
-         [](const Site& s, Mode, int threads) { return cpu::makeKlDivergence(klDivergenceOf(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeKlDivergence(klDivergenceOf(s)); },
          {in(0), in(1)},
          {out(0), out(1)}},
     };

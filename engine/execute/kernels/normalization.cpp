@@ -42,61 +42,51 @@ std::span<const Row> normalization()
 {
     static const std::vector<Row> rows = {
         {"batch_norm",
-         [](const Site& s, Mode mode, int threads) { return cpu::makeBatchNorm(batchNormOf(s, mode), threads); },
+         [](const Site& s, Mode mode, const Factory& f) { return f.makeBatchNorm(batchNormOf(s, mode)); },
          {in(0), in(1), in(2), in(3), in(4)},
          {out(0), trainingOut(1), trainingOut(2), in(3), in(4)}}, // the running statistics are updated where they are
         {"batch_norm_backward",
-         [](const Site& s, Mode mode, int threads) {
-             return cpu::makeBatchNormBackward(batchNormOf(s, mode), threads);
-         },
+         [](const Site& s, Mode mode, const Factory& f) { return f.makeBatchNormBackward(batchNormOf(s, mode)); },
          {in(0), in(1), in(2), in(3), in(4)},
          {out(0), out(1), out(2)}},
         {"group_norm",
-         [](const Site& s, Mode, int threads) { return cpu::makeGroupNorm(groupNormOf(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeGroupNorm(groupNormOf(s)); },
          {in(0), in(1), in(2)},
          {out(0), trainingOut(1), trainingOut(2)}},
         {"group_norm_backward",
-         [](const Site& s, Mode, int threads) { return cpu::makeGroupNormBackward(groupNormOf(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeGroupNormBackward(groupNormOf(s)); },
          {in(0), in(1), in(2), in(3), in(4)},
          {out(0), out(1), out(2)}},
         {"softmax",
-         [](const Site& s, Mode, int threads) { return cpu::makeSoftmax(rowsOf<kernels::Softmax>(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeSoftmax(rowsOf<kernels::Softmax>(s)); },
          {in(0)},
          {out(0)}},
         {"softmax_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeSoftmaxBackward(rowsOf<kernels::Softmax>(s), threads);
-         },
+         [](const Site& s, Mode, const Factory& f) { return f.makeSoftmaxBackward(rowsOf<kernels::Softmax>(s)); },
          {in(0), in(1)},
          {out(0)}},
         {"log_softmax",
-         [](const Site& s, Mode, int threads) { return cpu::makeLogSoftmax(rowsOf<kernels::LogSoftmax>(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeLogSoftmax(rowsOf<kernels::LogSoftmax>(s)); },
          {in(0)},
          {out(0)}},
         {"log_softmax_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeLogSoftmaxBackward(rowsOf<kernels::LogSoftmax>(s), threads);
-         },
+         [](const Site& s, Mode, const Factory& f) { return f.makeLogSoftmaxBackward(rowsOf<kernels::LogSoftmax>(s)); },
          {in(0), in(1)},
          {out(0)}},
         {"layer_norm",
-         [](const Site& s, Mode, int threads) { return cpu::makeLayerNorm(normOf<kernels::LayerNorm>(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeLayerNorm(normOf<kernels::LayerNorm>(s)); },
          {in(0), in(1), in(2)},
          {out(0), trainingOut(1), trainingOut(2)}},
         {"layer_norm_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeLayerNormBackward(normOf<kernels::LayerNorm>(s), threads);
-         },
+         [](const Site& s, Mode, const Factory& f) { return f.makeLayerNormBackward(normOf<kernels::LayerNorm>(s)); },
          {in(0), in(1), in(2), in(3), in(4)},
          {out(0), out(1), out(2)}},
         {"rms_norm",
-         [](const Site& s, Mode, int threads) { return cpu::makeRmsNorm(normOf<kernels::RmsNorm>(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeRmsNorm(normOf<kernels::RmsNorm>(s)); },
          {in(0), in(1)},
          {out(0), trainingOut(1)}},
         {"rms_norm_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeRmsNormBackward(normOf<kernels::RmsNorm>(s), threads);
-         },
+         [](const Site& s, Mode, const Factory& f) { return f.makeRmsNormBackward(normOf<kernels::RmsNorm>(s)); },
          {in(0), in(1), in(2), in(3)},
          {out(0), out(1)}},
     };

@@ -28,46 +28,44 @@ std::span<const Row> pooling()
 {
     static const std::vector<Row> rows = {
         {"max_pool2d",
-         [](const Site& s, Mode, int threads) { return cpu::makeMaxPool2d(poolOf(s, s.input(0).shape), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeMaxPool2d(poolOf(s, s.input(0).shape)); },
          {in(0)},
          {out(0)}},
         {"max_pool2d_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeMaxPool2dBackward(poolOf(s, s.input(0).shape), threads);
-         },
+         [](const Site& s, Mode, const Factory& f) { return f.makeMaxPool2dBackward(poolOf(s, s.input(0).shape)); },
          {in(0), in(1)},
          {out(0)}},
         {"average_pool2d",
-         [](const Site& s, Mode, int threads) { return cpu::makeAveragePool2d(poolOf(s, s.input(0).shape), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeAveragePool2d(poolOf(s, s.input(0).shape)); },
          {in(0)},
          {out(0)}},
         {"average_pool2d_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeAveragePool2dBackward(poolOf(s, s.output(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeAveragePool2dBackward(poolOf(s, s.output(0).shape));
          },
          {in(0)},
          {out(0)}},
         {"adaptive_max_pool2d",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeAdaptiveMaxPool2d(adaptivePoolOf(s, s.input(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeAdaptiveMaxPool2d(adaptivePoolOf(s, s.input(0).shape));
          },
          {in(0)},
          {out(0)}},
         {"adaptive_max_pool2d_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeAdaptiveMaxPool2dBackward(adaptivePoolOf(s, s.input(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeAdaptiveMaxPool2dBackward(adaptivePoolOf(s, s.input(0).shape));
          },
          {in(0), in(1)},
          {out(0)}},
         {"adaptive_average_pool2d",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeAdaptiveAveragePool2d(adaptivePoolOf(s, s.input(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeAdaptiveAveragePool2d(adaptivePoolOf(s, s.input(0).shape));
          },
          {in(0)},
          {out(0)}},
         {"adaptive_average_pool2d_backward",
-         [](const Site& s, Mode, int threads) {
-             return cpu::makeAdaptiveAveragePool2dBackward(adaptivePoolOf(s, s.output(0).shape), threads);
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeAdaptiveAveragePool2dBackward(adaptivePoolOf(s, s.output(0).shape));
          },
          {in(0)},
          {out(0)}},

@@ -19,19 +19,19 @@ std::span<const Row> recurrent()
     using kernels::Gru, kernels::Lstm;
     static const std::vector<Row> rows = {
         {"lstm",
-         [](const Site& s, Mode, int threads) { return cpu::makeLstm(dimensionsOf<Lstm>(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeLstm(dimensionsOf<Lstm>(s)); },
          {in(0), in(1), in(2), in(3), in(4), in(5), in(6)},
          {out(0), trainingOut(1), trainingOut(2), in(5), in(6)}}, // the states are carried over where they are
         {"lstm_backward",
-         [](const Site& s, Mode, int threads) { return cpu::makeLstmBackward(dimensionsOf<Lstm>(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeLstmBackward(dimensionsOf<Lstm>(s)); },
          {in(0), in(1), in(2), in(3), in(4), in(5), in(6)},
          {out(4), out(0), out(1), out(2), out(3)}},
         {"gru",
-         [](const Site& s, Mode, int threads) { return cpu::makeGru(dimensionsOf<Gru>(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeGru(dimensionsOf<Gru>(s)); },
          {in(0), in(1), in(2), in(3), in(4), in(5)},
          {out(0), trainingOut(1), trainingOut(2), in(5)}},
         {"gru_backward",
-         [](const Site& s, Mode, int threads) { return cpu::makeGruBackward(dimensionsOf<Gru>(s), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeGruBackward(dimensionsOf<Gru>(s)); },
          {in(0), in(1), in(2), in(3), in(4), in(5), in(6)},
          {out(4), out(0), out(1), out(2), out(3)}},
     };

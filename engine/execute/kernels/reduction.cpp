@@ -18,9 +18,9 @@ kernels::Reduce reduceOf(const Site& s, const Shape& x)
     return reduce;
 }
 
-KernelResult makeBackward(const Site& s, Mode, int threads)
+KernelResult makeBackward(const Site& s, Mode, const Factory& f)
 {
-    return cpu::makeReduceBackward(reduceOf(s, s.output(0).shape), threads);
+    return f.makeReduceBackward(reduceOf(s, s.output(0).shape));
 }
 
 } // namespace
@@ -29,7 +29,7 @@ std::span<const Row> reduction()
 {
     static const std::vector<Row> rows = {
         {"reduce",
-         [](const Site& s, Mode, int threads) { return cpu::makeReduce(reduceOf(s, s.input(0).shape), threads); },
+         [](const Site& s, Mode, const Factory& f) { return f.makeReduce(reduceOf(s, s.input(0).shape)); },
          {in(0)},
          {out(0)}},
         {"reduce_backward", makeBackward, {in(0)}, {out(0)}},

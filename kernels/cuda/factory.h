@@ -1,0 +1,23 @@
+// The GPU's kernels as a factory for one type of elements: each function forwards to that of kernel.h.
+#pragma once
+
+#include "kernels/cuda/kernel.h"
+
+namespace millrace::kernels::cuda {
+
+class CudaFactory final : public Factory
+{
+public:
+    CudaFactory(Context& context, DType type) : m_context(context), m_type(type) {}
+
+    KernelResult makeCopy(const Copy& copy) const override;
+
+protected:
+    Error refuse(std::string_view operation) const override;
+
+private:
+    Context& m_context;
+    DType m_type;
+};
+
+} // namespace millrace::kernels::cuda

@@ -1,0 +1,70 @@
+// The table filled with the libraries that this module is linked to.
+#include "kernels/cuda/runtime.h"
+
+namespace millrace::kernels::cuda {
+
+const Runtime& runtime()
+{
+    static const Runtime table{
+        .cudaGetDeviceCount = &::cudaGetDeviceCount,
+        .cudaSetDevice = &::cudaSetDevice,
+        .cudaGetDeviceProperties = &::cudaGetDeviceProperties,
+        .cudaDriverGetVersion = &::cudaDriverGetVersion,
+        .cudaMemGetInfo = &::cudaMemGetInfo,
+        .cudaMalloc = &::cudaMalloc,
+        .cudaFree = &::cudaFree,
+        .cudaHostAlloc = &::cudaHostAlloc,
+        .cudaFreeHost = &::cudaFreeHost,
+        .cudaMemcpyAsync = &::cudaMemcpyAsync,
+        .cudaMemsetAsync = &::cudaMemsetAsync,
+        .cudaStreamCreateWithFlags = &::cudaStreamCreateWithFlags,
+        .cudaStreamDestroy = &::cudaStreamDestroy,
+        .cudaStreamSynchronize = &::cudaStreamSynchronize,
+        .cudaStreamWaitEvent = &::cudaStreamWaitEvent,
+        .cudaEventCreateWithFlags = &::cudaEventCreateWithFlags,
+        .cudaEventDestroy = &::cudaEventDestroy,
+        .cudaEventRecord = &::cudaEventRecord,
+        .cudaEventQuery = &::cudaEventQuery,
+        .cudaEventSynchronize = &::cudaEventSynchronize,
+        .cudaEventElapsedTime = &::cudaEventElapsedTime,
+        .cudaStreamBeginCapture = &::cudaStreamBeginCapture,
+        .cudaStreamEndCapture = &::cudaStreamEndCapture,
+        .cudaGraphInstantiate = &::cudaGraphInstantiate,
+        .cudaGraphDestroy = &::cudaGraphDestroy,
+        .cudaGraphExecDestroy = &::cudaGraphExecDestroy,
+        .cudaGraphLaunch = &::cudaGraphLaunch,
+        .cudaLaunchKernel = &::cudaLaunchKernel,
+        .cudaFuncSetAttribute = &::cudaFuncSetAttribute,
+        .cudaGetLastError = &::cudaGetLastError,
+        .cublasLtCreate = &::cublasLtCreate,
+        .cublasLtDestroy = &::cublasLtDestroy,
+        .cublasLtGetVersion = &::cublasLtGetVersion,
+        .cublasLtMatmulDescCreate = &::cublasLtMatmulDescCreate,
+        .cublasLtMatmulDescDestroy = &::cublasLtMatmulDescDestroy,
+        .cublasLtMatmulDescSetAttribute = &::cublasLtMatmulDescSetAttribute,
+        .cublasLtMatrixLayoutCreate = &::cublasLtMatrixLayoutCreate,
+        .cublasLtMatrixLayoutDestroy = &::cublasLtMatrixLayoutDestroy,
+        .cublasLtMatrixLayoutSetAttribute = &::cublasLtMatrixLayoutSetAttribute,
+        .cublasLtMatmulPreferenceCreate = &::cublasLtMatmulPreferenceCreate,
+        .cublasLtMatmulPreferenceDestroy = &::cublasLtMatmulPreferenceDestroy,
+        .cublasLtMatmulPreferenceSetAttribute = &::cublasLtMatmulPreferenceSetAttribute,
+        .cublasLtMatmulAlgoGetHeuristic = &::cublasLtMatmulAlgoGetHeuristic,
+        .cublasLtMatmulAlgoConfigGetAttribute = &::cublasLtMatmulAlgoConfigGetAttribute,
+        .cublasLtMatmulAlgoCheck = &::cublasLtMatmulAlgoCheck,
+        .cublasLtMatmul = &::cublasLtMatmul,
+        .cudnnCreate = &::cudnnCreate,
+        .cudnnDestroy = &::cudnnDestroy,
+        .cudnnSetStream = &::cudnnSetStream,
+        .cudnnGetVersion = &::cudnnGetVersion,
+        .cudnnGetLastErrorString = &::cudnnGetLastErrorString,
+        .cudnnBackendCreateDescriptor = &::cudnnBackendCreateDescriptor,
+        .cudnnBackendDestroyDescriptor = &::cudnnBackendDestroyDescriptor,
+        .cudnnBackendSetAttribute = &::cudnnBackendSetAttribute,
+        .cudnnBackendGetAttribute = &::cudnnBackendGetAttribute,
+        .cudnnBackendFinalize = &::cudnnBackendFinalize,
+        .cudnnBackendExecute = &::cudnnBackendExecute,
+    };
+    return table;
+}
+
+} // namespace millrace::kernels::cuda
