@@ -36,6 +36,8 @@ Arena arenaOf(Role role)
         return Arena::States;
     case Role::Gradient:
         return Arena::Gradients;
+    case Role::Mirror:
+        return Arena::Mirror;
     case Role::Input:
     case Role::Activation:
         break;
@@ -142,11 +144,13 @@ private:
         const std::size_t taker = view ? 0 : (*kind)->overwriter;
         if (taker >= operation.outputs.size() || !inWork(operation.outputs[taker])) return {};
         if (view && inWork(operation.inputs[0])) return {taker, m_storageOf[operation.inputs[0]]};
-        const std::uint64_t needed = aligned(m_program.placements[operation.outputs[taker]].sizeBytes);
+        const TensorId output = operation.outputs[taker];
+        const std::uint64_t needed = aligned(m_program.placements[output].sizeBytes);
         const auto& overwrites = (*kind)->overwrites;
         for (const std::size_t candidate : overwrites) {
+            if (candidate >= operation.inputs.size()) continue;
             const TensorId id = operation.inputs[candidate];
-            if (!inWork(id)) continue;
+            if (!inWork(id) || m_graph.tensor(id).type != m_graph.tensor(output).type) continue;
             const std::size_t storage = m_storageOf[id];
             if (m_storages[storage].last != index || m_storages[storage].sizeBytes != needed) continue;
             // another input in the same memory must be one that may be overwritten too
@@ -236,6 +240,21 @@ std::uint64_t layGradients(Program& program)
     return any ? program.parameterBytes : 0;
 }
 
+/// Every mirror as many elements from its arena's start as its parameter is from that of its own. Returns the arena's
+/// size.
+std::uint64_t layMirrors(Program& program)
+{
+    const auto scaled = [](std::uint64_t bytes, DType type) { return bytes / sizeBytes(DType::F32) * sizeBytes(type); };
+    std::uint64_t size = 0;
+    for (TensorId id = 0; id < program.placements.size(); ++id) {
+        const graph::Tensor& tensor = program.graph.tensor(id);
+        if (tensor.role != Role::Mirror) continue;
+        program.placements[id].offset = scaled(program.placements[*tensor.origin].offset, tensor.type);
+        size = scaled(program.parameterBytes, tensor.type);
+    }
+    return size;
+}
+
 } // namespace
 
 Result<Program> plan(Graph graph, Mode mode)
@@ -261,6 +280,7 @@ Result<Program> plan(Graph graph, Mode mode)
     program.parameterBytes = layInOrder(program, Arena::Parameters);
     program.stateBytes = layInOrder(program, Arena::States);
     program.gradientBytes = layGradients(program);
+    program.mirrorBytes = layMirrors(program);
     WorkPlan work(program);
     MR_CHECK(work.place());
     return program;

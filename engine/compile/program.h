@@ -53,7 +53,7 @@ enum class Mode
     Inference
 }; ///< dropout and batch norm differ
 
-/// Where a tensor lives in its arena, in bytes from the start; 64-byte aligned.
+/// Where a tensor lives in its arena, in bytes from the start; 64-byte aligned, mirrors 32-byte.
 struct Placement
 {
     enum class Arena
@@ -61,7 +61,8 @@ struct Placement
         Parameters,
         Gradients,
         States,
-        Work
+        Work,
+        Mirror
     } arena = Arena::Work;
     std::uint64_t offset = 0, sizeBytes = 0;
 };
@@ -74,15 +75,18 @@ struct Placement
 ///    and ports are read after a run.
 /// 3. Parameters and gradients lie in the same order at the same offsets, so that an optimiser is one loop over a flat
 ///    buffer. Parameters and states of two programs of one forward graph lie at the same offsets.
+/// 4. A mirror lies as many elements from its arena's start as its parameter does from that of its own, so that the
+///    same loop writes both. The mirror's arena has room for every parameter, read in the storage type or not.
 struct Program
 {
     graph::Graph graph;
     Mode mode = Mode::Training;
     std::vector<Placement> placements; ///< by TensorId
     std::uint64_t parameterBytes = 0, gradientBytes = 0, stateBytes = 0, workBytes = 0;
+    std::uint64_t mirrorBytes = 0; ///< 0 in a program without storage types
 
     /// What a run of the program needs in all, but for the kernels' scratch and the optimiser's moments.
-    std::uint64_t peakBytes() const { return parameterBytes + gradientBytes + stateBytes + workBytes; }
+    std::uint64_t peakBytes() const { return parameterBytes + mirrorBytes + gradientBytes + stateBytes + workBytes; }
 };
 
 /// Lifetimes, in-place where the operation's contract allows it, best-fit placement.

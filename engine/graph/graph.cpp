@@ -26,6 +26,27 @@ Status checkAttributes(const OperationKind& kind, const Operation& operation)
     return {};
 }
 
+bool isStorageType(DType type)
+{
+    return type == DType::F32 || type == DType::BF16 || type == DType::F16;
+}
+
+/// An input has the type that its row says, or the storage type of the operation, which is that of the first one
+/// stored.
+Status checkType(const OperationKind& kind, const Site& site, const Graph& graph, std::size_t index)
+{
+    const InputRow& row = kind.inputs[std::min(index, kind.inputs.size() - 1)];
+    const DType storage = storageTypeOf(graph, site.operation()), type = site.input(index).type;
+    const DType expected = row.type ? *row.type : isStorageType(storage) ? storage : DType::F32;
+    if (type == expected) return {};
+    const bool differs = !row.type && !kind.f32Alone && isStorageType(type);
+    return site.refuse(
+        str("Layer ", site->layer, " takes its ", row.name, " as ", name(expected), " but gets ", name(type), " from ",
+            graph.sourceOf(site->inputs[index]), "."),
+        differs ? str("Its tensors must all be of one type: ", name(expected), " is that of ", kind.inputs[0].name, ".")
+                : std::string());
+}
+
 Status checkInputs(const OperationKind& kind, const Graph& graph, const Operation& operation)
 {
     const auto required = static_cast<std::size_t>(
@@ -34,17 +55,14 @@ Status checkInputs(const OperationKind& kind, const Graph& graph, const Operatio
     if (operation.inputs.size() < required || (!kind.repeats && operation.inputs.size() > kind.inputs.size()))
         return site.refuse(str("Layer ", operation.layer, " gives the operation ", kind.name, " ",
                                operation.inputs.size(), " inputs; it takes ", required,
-                               kind.repeats                      ? str(" or more")
+                               kind.repeats                     ? str(" or more")
                                : required == kind.inputs.size() ? str("")
                                                                 : str(" to ", kind.inputs.size()),
                                "."));
     for (std::size_t i = 0; i < operation.inputs.size(); ++i) {
         if (operation.inputs[i] >= graph.tensors().size())
             return makeError(Code::Internal, str("Layer ", operation.layer, " reads a tensor that does not exist."));
-        const InputRow& row = kind.inputs[std::min(i, kind.inputs.size() - 1)];
-        if (site.input(i).type == row.type) continue;
-        return site.refuse(str("Layer ", operation.layer, " takes its ", row.name, " as ", name(row.type), " but gets ", name(site.input(i).type), " from ",
-                               graph.sourceOf(operation.inputs[i]), "."));
+        MR_CHECK(checkType(kind, site, graph, i));
     }
     return {};
 }
@@ -103,10 +121,11 @@ Result<std::vector<TensorId>> Graph::add(std::string kind, std::string layer, st
     for (const OutputType& output : outputs)
         if (auto checked = Shape::create(output.shape.dimensions()); !checked)
             return std::move(checked).error().atNode(operation.layer);
+    const DType storage = storageTypeOf(*this, operation);
     for (const OutputType& output : outputs) {
         Tensor tensor;
         tensor.name = str(operation.layer, ".", output.suffix);
-        tensor.type = output.type;
+        tensor.type = output.type.value_or(storage);
         tensor.shape = output.shape;
         operation.outputs.push_back(addTensor(std::move(tensor)));
     }

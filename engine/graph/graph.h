@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -24,6 +25,7 @@ enum class Role
     State,      ///< kept from step to step but not trained: running mean and variance
     Activation, ///< lives within a step
     Gradient,   ///< of a parameter; lives within a step
+    Mirror,     ///< a parameter once more, in the storage type; rewritten whenever the parameter changes
 };
 
 struct Tensor
@@ -42,8 +44,9 @@ struct Tensor
         Normal
     } initial = Initial::Zero;
     std::int64_t fanIn = 0, fanOut = 0;
-    double deviation = 1; ///< of Initial::Normal
-    bool decay = false; ///< weight decay applies (weights yes; biases and norms no)
+    double deviation = 1;           ///< of Initial::Normal
+    bool decay = false;             ///< weight decay applies (weights yes; biases and norms no)
+    std::optional<TensorId> origin; ///< of a mirror: its parameter
 };
 
 using Attribute = std::variant<std::int64_t, double, std::vector<std::int64_t>, std::string>;

@@ -69,6 +69,16 @@ Result<const OperationKind*> findKind(std::string_view name)
     return makeError(Code::NotFound, str("There is no operation \"", name, "\".")).advise(didYouMean(name, known));
 }
 
+DType storageTypeOf(const Graph& graph, const Operation& operation)
+{
+    const auto kind = findKind(operation.kind);
+    if (!kind || (*kind)->f32Alone) return DType::F32;
+    for (std::size_t i = 0; i < operation.inputs.size(); ++i)
+        if (!(*kind)->inputs[std::min(i, (*kind)->inputs.size() - 1)].type)
+            return graph.tensor(operation.inputs[i]).type;
+    return DType::F32;
+}
+
 Cost costOf(const Graph& graph, const Operation& operation)
 {
     const auto kind = findKind(operation.kind);
@@ -169,9 +179,28 @@ Status checkWindow(const Site& site, const Window& window)
 Status checkPrecision(const Site& site)
 {
     const std::string precision = site->text("precision", "f32");
-    if (precision == "f32" || precision == "bf16") return {};
-    return site.refuse(str("Layer ", site->layer, " computes in \"", precision, "\"; known are f32 and bf16."))
+    if (precision == "f32" || precision == "bf16" || precision == "tf32") return {};
+    return site.refuse(str("Layer ", site->layer, " computes in \"", precision, "\"; known are f32, bf16 and tf32."))
         .atNode(site->layer, "precision");
+}
+
+Status checkActivation(const Site& site, std::span<const std::string_view> known)
+{
+    const std::string activation = site->text("activation");
+    if (activation.empty() || std::ranges::find(known, activation) != known.end()) return {};
+    const std::vector<std::string> names(known.begin(), known.end());
+    return site
+        .refuse(str("Layer ", site->layer, " computes the activation \"", activation, "\" along; known for ",
+                    site->kind, joined(names, " and ").insert(0, names.size() > 1 ? " are " : " is "), "."))
+        .atNode(site->layer, "activation");
+}
+
+Error refuseFused(const Operation& operation)
+{
+    return makeError(Code::Unsupported,
+                     str("Layer ", operation.layer, " was fused with what follows it and cannot be ", "trained."))
+        .atNode(operation.layer)
+        .advise("Add the gradients before the fusion.");
 }
 
 Status checkVector(const Site& site, std::size_t index, std::string_view what, std::int64_t size)

@@ -1,7 +1,12 @@
 // The table of operation kinds: what each takes and gives, its shape rule, its gradient rule, its cost and what its
 // memory may share. Adding an operation is adding one row, in the file of its family (kinds/).
 //
-// Images are NHWC: (B,H,W,C). All tensors are f32 but `labels` (i32). Square brackets mark what may be absent.
+// Images are NHWC: (B,H,W,C). Square brackets mark what may be absent.
+//
+// Types. All tensors of an operation have one storage type, f32, bf16 or f16, but for those that the rows mark: labels,
+// tokens, offsets and indices are i32; scales and biases of norms, statistics (mean, rstd, logsumexp, running_mean, …),
+// losses, hits, class weights and the gradients of parameters are f32 whatever the storage type is. Kinds marked
+// f32Alone know no other storage type.
 //
 //   kind            inputs                                    attributes (default)                 outputs
 //   dense           x (B,…,I), weight (O,I), [bias (O)]                                            out (B,…,O)
@@ -56,15 +61,17 @@
 //   embedding       table (V,C), tokens (…) i32                                                    out (…,C)
 //   position        x (B,T,C), table (L,C), [offset (1) i32]                                       out, as x
 //   attention       qkv (B,T,3C), [key_cache, value_cache     heads (1), causal (0)                out (B,T,C);
-//                   (B,L,C), offset (1) i32]                                                       logsumexp (B,heads,T)
-//   lstm            x (B,T,I), weight_input (4H,I), weight_hidden (4H,H), bias_input,              out (B,T,H); cells, as
+//                   (B,L,C), offset (1) i32]                                                       logsumexp
+//                   (B,heads,T)
+//   lstm            x (B,T,I), weight_input (4H,I), weight_hidden (4H,H), bias_input,              out (B,T,H); cells,
+//   as
 //                   bias_hidden (4H), [hidden, cell (B,H)]                                         out; gates (B,T,4H)
 //   gru             x (B,T,I), weight_input (3H,I), weight_hidden (3H,H), bias_input,              out (B,T,H); gates
 //                   bias_hidden (3H), [hidden (B,H)]                                               (B,T,3H), product
 //
 // lstm and gru with states (role State) carry them from call to call; they then have no other outputs and no gradient.
-// dense, conv2d, matmul and their backward kinds take precision ("f32"; or "bf16": their factors are rounded to bfloat16,
-// sums and tensors stay f32).
+// dense, conv2d, matmul and their backward kinds take precision ("f32"; or "bf16", "tf32": their factors are rounded to
+// bfloat16, or may be rounded to TF32 on devices that have it; sums and tensors stay f32).
 //
 // attention with caches (role State) is its form for inference: it writes the new keys and values behind `offset`
 // places of them, sees offset+T places, and has no logsumexp and no gradient.
@@ -121,6 +128,19 @@
 //                             weight_hidden, y, gates,
 //                             product, dy
 //
+// What compile::withFusion puts in the place of several operations, for devices that have such kernels:
+//
+//   dense                     activation ("relu", "gelu_tanh") after the bias; aux (1): the pre-activation is a second
+//                             output, from which gelu_tanh's gradient follows
+//   dense_backward_data       activation and a last input: dx times the derivative of the activation that gave x, which
+//                             follows from that input (relu: its output; gelu_tanh: its input)
+//   batch_norm                [addend] as a last input, activation ("relu") after it
+//   batch_norm_backward       activation and a last input, its output; addend (1): a last output daddend
+//   add_layer_norm            a, b, scale, [bias], epsilon -> sum, out, mean, rstd
+//   layer_norm_backward       a last input that is added to dx
+//
+// and what compile::withStorage puts between types:  cast  x, to ("f32", "bf16", "f16") -> out, as x
+//
 // dropout's gradient is dropout itself (the mask is drawn again, not kept), flatten's and reshape's is reshape, add's
 // is dy for both, multiply's is multiply, transpose's transpose, concatenate's split. A loss with the attribute
 // gradient = 1 has the gradient of its first input as its last output: losses are where differentiation starts.
@@ -176,10 +196,13 @@ public:
     virtual void give(std::size_t input, TensorId gradient) = 0;
 };
 
+/// Of inputs and outputs that have the storage type of their operation, whatever that is.
+inline constexpr std::nullopt_t kStored = std::nullopt;
+
 struct InputRow
 {
     std::string_view name;
-    DType type = DType::F32;
+    std::optional<DType> type = kStored;
     bool optional = false; ///< only the last ones
 };
 
@@ -187,7 +210,7 @@ struct OutputType
 {
     std::string_view suffix; ///< the tensor is called "<layer>.<suffix>"
     Shape shape;
-    DType type = DType::F32;
+    std::optional<DType> type = kStored;
 };
 
 /// When an operation only gives another shape to the same values, so that its output may be its input's memory.
@@ -213,12 +236,15 @@ struct OperationKind
     std::size_t overwriter = 0;
     bool repeats = false;     ///< the last input may come any number of times
     bool everyOutput = false; ///< a gradient may come to each output, not to the first alone
+    bool f32Alone = false;    ///< no kernels for other storage types
 };
 
 /// All kinds. A pointer into it stays valid.
 std::span<const OperationKind> operationKinds();
 /// Errors: NotFound with the nearest names.
 Result<const OperationKind*> findKind(std::string_view name);
+/// The type of the operation's stored inputs, and of its outputs that are stored: f32, bf16 or f16.
+DType storageTypeOf(const Graph& graph, const Operation& operation);
 /// Operations and bytes of one execution (a view moves none).
 Cost costOf(const Graph& graph, const Operation& operation);
 

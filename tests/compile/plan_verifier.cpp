@@ -43,6 +43,7 @@ private:
     static constexpr int kNobody = -1;
 
     const std::string& name(TensorId id) const { return m_program.graph.tensor(id).name; }
+    DType typeOf(TensorId id) const { return m_program.graph.tensor(id).type; }
     const Placement& at(TensorId id) const { return m_program.placements[id]; }
     bool inWork(TensorId id) const { return at(id).arena == Placement::Arena::Work; }
     std::size_t begin(TensorId id) const { return at(id).offset / 64; }
@@ -55,13 +56,19 @@ private:
     std::string place(TensorId id) const
     {
         const auto& tensor = m_program.graph.tensor(id);
-        if (at(id).offset % 64 != 0) return str(name(id), " is not aligned");
+        if (at(id).offset % (tensor.role == Role::Mirror ? 32 : 64) != 0) return str(name(id), " is not aligned");
         if (at(id).sizeBytes != static_cast<std::uint64_t>(tensor.shape.elements()) * sizeBytes(tensor.type))
             return str(name(id), " has the wrong size");
         const std::uint64_t arena[] = {m_program.parameterBytes, m_program.gradientBytes, m_program.stateBytes,
-                                       m_program.workBytes};
+                                       m_program.workBytes, m_program.mirrorBytes};
         if (at(id).offset + at(id).sizeBytes > arena[static_cast<std::size_t>(at(id).arena)])
             return str(name(id), " lies outside its arena");
+        if (tensor.role != Role::Mirror) return {};
+        const TensorId parameter = *tensor.origin;
+        if (m_program.graph.tensor(parameter).role != Role::Parameter ||
+            m_program.graph.tensor(parameter).shape != tensor.shape ||
+            at(id).offset * sizeBytes(DType::F32) != at(parameter).offset * sizeBytes(tensor.type))
+            return str(name(id), " does not mirror ", name(parameter));
         return {};
     }
 
@@ -93,7 +100,8 @@ private:
             for (std::size_t i = 0; i < operation.inputs.size(); ++i) {
                 if (!overlap(output, operation.inputs[i])) continue;
                 const bool same = at(output).offset == at(operation.inputs[i]).offset &&
-                                  at(output).sizeBytes == at(operation.inputs[i]).sizeBytes;
+                                  at(output).sizeBytes == at(operation.inputs[i]).sizeBytes &&
+                                  typeOf(output) == typeOf(operation.inputs[i]);
                 const bool allowed =
                     view ? i == 0
                          : std::find(kind.overwrites.begin(), kind.overwrites.end(), i) != kind.overwrites.end();

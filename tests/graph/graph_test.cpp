@@ -20,7 +20,8 @@ struct Case
 };
 
 constexpr const char* kCaseFiles[] = {MILLRACE_TEST_DATA "/cases/shapes.txt",
-                                      MILLRACE_TEST_DATA "/cases/sequences.txt"};
+                                      MILLRACE_TEST_DATA "/cases/sequences.txt",
+                                      MILLRACE_TEST_DATA "/cases/types.txt", MILLRACE_TEST_DATA "/cases/fused.txt"};
 
 std::vector<Case> readCases()
 {
@@ -71,13 +72,17 @@ public:
     }
 
 private:
+    /// A role, a shape and, where it is not f32 (i32 for labels), a type.
     std::string addTensor(const std::string& name, const std::string& what)
     {
-        const std::string role = what.substr(0, what.find(' '));
+        const auto words = split(what, ' ');
+        const std::string role(words[0]);
         Tensor tensor;
         tensor.name = name;
-        tensor.shape = *Shape::create(numbers(what.substr(role.size() + 1), "×"));
+        tensor.shape = *Shape::create(numbers(words[1], "×"));
         tensor.type = role == "labels" ? DType::I32 : DType::F32;
+        for (const DType type : {DType::BF16, DType::F16})
+            if (words.size() > 2 && words[2] == millrace::name(type)) tensor.type = type;
         tensor.role = role == "parameter" ? Role::Parameter : role == "state" ? Role::State : Role::Input;
         m_ids[name] = m_graph.addTensor(tensor);
         return {};
@@ -105,7 +110,10 @@ private:
         std::vector<std::string> texts;
         for (const TensorId id : *outputs) {
             m_ids[m_graph.tensor(id).name] = id;
-            texts.push_back(str(m_graph.tensor(id).name, " ", m_graph.tensor(id).shape.toString()));
+            const Tensor& tensor = m_graph.tensor(id);
+            const bool isF32 = tensor.type == DType::F32;
+            texts.push_back(str(tensor.name, " ", tensor.shape.toString(), isF32 ? "" : " ",
+                                isF32 ? "" : name(tensor.type)));
         }
         return str("-> ", joined(texts, ", "));
     }

@@ -209,7 +209,7 @@ std::span<const OperationKind> arrangement()
 {
     static const OperationKind kinds[] = {
         {.name = "concatenate",
-         .inputs = {{"a"}, {"b", DType::F32, true}},
+         .inputs = {{"a"}, {"b", kStored, true}},
          .attributes = {"axis"},
          .shape = concatenateShape,
          .flops = noFlops,
@@ -250,12 +250,14 @@ std::span<const OperationKind> arrangement()
          .attributes = {"axis"},
          .shape = gatherShape,
          .flops = noFlops,
-         .gradient = gatherGradient},
+         .gradient = gatherGradient,
+         .f32Alone = true},
         {.name = "gather_backward",
          .inputs = {{"index", DType::I32}, {"dy"}},
          .attributes = {"axis", "whole"},
          .shape = gatherBackwardShape,
-         .flops = noFlops},
+         .flops = noFlops,
+         .f32Alone = true},
     };
     return kinds;
 }

@@ -101,8 +101,8 @@ Result<std::vector<OutputType>> conv2dBackwardWeightsShape(const Site& site)
     const std::vector<std::int64_t> size = site->integers("size");
     const std::int64_t outputs = site.input(1).shape[3];
     const std::int64_t inputs = site.input(0).shape[3] / site->integer("groups", 1);
-    std::vector<OutputType> gradients{{"dweight", Shape{outputs, size.front(), size.back(), inputs}}};
-    if (site->integer("bias") != 0) gradients.push_back({"dbias", Shape{outputs}});
+    std::vector<OutputType> gradients{{"dweight", Shape{outputs, size.front(), size.back(), inputs}, DType::F32}};
+    if (site->integer("bias") != 0) gradients.push_back({"dbias", Shape{outputs}, DType::F32});
     return gradients;
 }
 
@@ -187,8 +187,9 @@ Result<std::vector<OutputType>> convTranspose2dBackwardWeightsShape(const Site& 
     const std::vector<std::int64_t> size = site->integers("size");
     const std::int64_t outputs = site.input(1).shape[3];
     std::vector<OutputType> gradients{
-        {"dweight", Shape{site.input(0).shape[3], size.front(), size.back(), outputs / site->integer("groups", 1)}}};
-    if (site->integer("bias") != 0) gradients.push_back({"dbias", Shape{outputs}});
+        {"dweight", Shape{site.input(0).shape[3], size.front(), size.back(), outputs / site->integer("groups", 1)},
+         DType::F32}};
+    if (site->integer("bias") != 0) gradients.push_back({"dbias", Shape{outputs}, DType::F32});
     return gradients;
 }
 
@@ -198,7 +199,7 @@ std::span<const OperationKind> convolution()
 {
     static const OperationKind kinds[] = {
         {.name = "conv2d",
-         .inputs = {{"x"}, {"weight"}, {"bias", DType::F32, true}},
+         .inputs = {{"x"}, {"weight"}, {"bias", kStored, true}},
          .attributes = {"stride", "padding", "dilation", "groups", "precision"},
          .shape = conv2dShape,
          .flops = conv2dFlops,
@@ -214,21 +215,24 @@ std::span<const OperationKind> convolution()
          .shape = conv2dBackwardWeightsShape,
          .flops = conv2dBackwardWeightsFlops},
         {.name = "conv_transpose2d",
-         .inputs = {{"x"}, {"weight"}, {"bias", DType::F32, true}},
+         .inputs = {{"x"}, {"weight"}, {"bias", kStored, true}},
          .attributes = {"stride", "padding", "output_padding", "dilation", "groups"},
          .shape = convTranspose2dShape,
          .flops = convTranspose2dFlops,
-         .gradient = convolutionGradient},
+         .gradient = convolutionGradient,
+         .f32Alone = true},
         {.name = "conv_transpose2d_backward_data",
          .inputs = {{"weight"}, {"dy"}},
          .attributes = {"stride", "padding", "output_padding", "dilation", "groups", "height", "width"},
          .shape = convTranspose2dBackwardDataShape,
-         .flops = convTranspose2dBackwardDataFlops},
+         .flops = convTranspose2dBackwardDataFlops,
+         .f32Alone = true},
         {.name = "conv_transpose2d_backward_weights",
          .inputs = {{"x"}, {"dy"}},
          .attributes = {"stride", "padding", "output_padding", "dilation", "groups", "size", "bias"},
          .shape = convTranspose2dBackwardWeightsShape,
-         .flops = convTranspose2dBackwardWeightsFlops},
+         .flops = convTranspose2dBackwardWeightsFlops,
+         .f32Alone = true},
     };
     return kinds;
 }

@@ -95,6 +95,19 @@ Status multiplyGradient(Differentiation& d)
     return {};
 }
 
+Result<std::vector<OutputType>> castShape(const Site& site)
+{
+    const std::string to = site->text("to");
+    for (const DType type : {DType::F32, DType::BF16, DType::F16}) {
+        if (to != name(type)) continue;
+        if (type == site.input(0).type)
+            return site.refuse(str("Layer ", site->layer, " converts ", to, " to itself.")).atNode(site->layer, "to");
+        return std::vector<OutputType>{{"out", site.input(0).shape, type}};
+    }
+    return site.refuse(str("Layer ", site->layer, " converts to \"", to, "\"; known are f32, bf16 and f16."))
+        .atNode(site->layer, "to");
+}
+
 } // namespace
 
 std::span<const OperationKind> elementwise()
@@ -224,6 +237,7 @@ std::span<const OperationKind> elementwise()
          .shape = gradientLikeInput<0>,
          .flops = perElement<10>,
          .overwrites = {1}},
+        {.name = "cast", .inputs = {{"x"}}, .attributes = {"to"}, .shape = castShape, .flops = perElement<1>},
     };
     return kinds;
 }

@@ -48,8 +48,14 @@ Status checkImage(const Site& site);
 Status checkPositive(const Site& site, std::string_view attribute, std::int64_t least = 1);
 Status checkWindow(const Site& site, const Window& window);
 
-/// Refuses a precision that is neither f32 nor bf16.
+/// Refuses a precision that is not f32, bf16 or tf32.
 Status checkPrecision(const Site& site);
+
+/// Refuses an activation, of a kind that computes one along, that is none of these names.
+Status checkActivation(const Site& site, std::span<const std::string_view> known);
+
+/// Of gradient rules: an operation that computes others along has none, as gradients come before fusion.
+Error refuseFused(const Operation& operation);
 
 /// Refuses a vector (bias, scale, …) at that input that is not of `size` elements.
 Status checkVector(const Site& site, std::size_t index, std::string_view what, std::int64_t size);

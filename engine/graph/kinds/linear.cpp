@@ -5,7 +5,12 @@ namespace millrace::graph::kinds {
 
 namespace {
 
-Result<std::vector<OutputType>> denseShape(const Site& site)
+/// What dense and its gradient can compute along, and from what the gradient follows: relu's from the output,
+/// gelu_tanh's from the pre-activation, the output aux.
+constexpr std::string_view kActivations[] = {"relu", "gelu_tanh"};
+
+/// Refuses shapes that do not fit together; x (…,I) at input 0, weight (O,I) at input 1.
+Status checkDense(const Site& site)
 {
     const Shape& x = site.input(0).shape;
     const Shape& weight = site.input(1).shape;
@@ -20,8 +25,22 @@ Result<std::vector<OutputType>> denseShape(const Site& site)
                  : std::string("Put a Flatten layer between them."));
     }
     if (site.hasInput(2)) MR_CHECK(checkVector(site, 2, "bias", weight[0]));
-    MR_CHECK(checkPrecision(site));
-    return std::vector<OutputType>{{"out", x.with(x.rank() - 1, weight[0])}};
+    return checkPrecision(site);
+}
+
+Result<std::vector<OutputType>> denseShape(const Site& site)
+{
+    MR_CHECK(checkDense(site));
+    MR_CHECK(checkActivation(site, kActivations));
+    const Shape& x = site.input(0).shape;
+    const Shape out = x.with(x.rank() - 1, site.input(1).shape[0]);
+    std::vector<OutputType> outputs{{"out", out}};
+    if (site->integer("aux") == 0) return outputs;
+    if (site->text("activation") != "gelu_tanh")
+        return site.refuse(str("Layer ", site->layer, " is to keep what only gelu_tanh's gradient needs."))
+            .atNode(site->layer, "aux");
+    outputs.push_back({"aux", out});
+    return outputs;
 }
 
 /// The last of a tensor's dimensions.
@@ -49,6 +68,7 @@ double denseBackwardWeightsFlops(const Site& site)
 Status denseGradient(Differentiation& d)
 {
     const Operation operation = d.operation();
+    if (!operation.text("activation").empty()) return refuseFused(operation);
     const bool bias = operation.inputs.size() > 2 && d.wants(2);
     if (d.wants(1) || bias) {
         auto attributes = operation.attributes;
@@ -69,14 +89,23 @@ Status denseGradient(Differentiation& d)
 Result<std::vector<OutputType>> denseBackwardDataShape(const Site& site)
 {
     const Shape& dy = site.input(1).shape;
-    return std::vector<OutputType>{{"dx", dy.with(dy.rank() - 1, site.input(0).shape[1])}};
+    const Shape dx = dy.with(dy.rank() - 1, site.input(0).shape[1]);
+    MR_CHECK(checkActivation(site, kActivations));
+    if (site.hasInput(2) == site->text("activation").empty())
+        return site.refuse(str("The gradient of layer ", site->layer,
+                               " takes an activation and what its derivative follows from, or neither."));
+    if (site.hasInput(2) && site.input(2).shape != dx)
+        return site.refuse(str("The gradient of layer ", site->layer, " is ", dx.toString(),
+                               " but what its activation's derivative follows from ", site.input(2).shape.toString(),
+                               "."));
+    return std::vector<OutputType>{{"dx", dx}};
 }
 
 Result<std::vector<OutputType>> denseBackwardWeightsShape(const Site& site)
 {
     const std::int64_t outputs = lastOf(site.input(1).shape);
-    std::vector<OutputType> gradients{{"dweight", Shape{outputs, lastOf(site.input(0).shape)}}};
-    if (site->integer("bias") != 0) gradients.push_back({"dbias", Shape{outputs}});
+    std::vector<OutputType> gradients{{"dweight", Shape{outputs, lastOf(site.input(0).shape)}, DType::F32}};
+    if (site->integer("bias") != 0) gradients.push_back({"dbias", Shape{outputs}, DType::F32});
     return gradients;
 }
 
@@ -140,14 +169,14 @@ std::span<const OperationKind> linear()
 {
     static const OperationKind kinds[] = {
         {.name = "dense",
-         .inputs = {{"x"}, {"weight"}, {"bias", DType::F32, true}},
-         .attributes = {"precision"},
+         .inputs = {{"x"}, {"weight"}, {"bias", kStored, true}},
+         .attributes = {"precision", "activation", "aux"},
          .shape = denseShape,
          .flops = denseFlops,
          .gradient = denseGradient},
         {.name = "dense_backward_data",
-         .inputs = {{"weight"}, {"dy"}},
-         .attributes = {"precision"},
+         .inputs = {{"weight"}, {"dy"}, {"aux", kStored, true}},
+         .attributes = {"precision", "activation"},
          .shape = denseBackwardDataShape,
          .flops = denseBackwardDataFlops},
         {.name = "dense_backward_weights",

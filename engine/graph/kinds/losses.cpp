@@ -28,7 +28,7 @@ Result<std::vector<OutputType>> crossEntropyShape(const Site& site)
     if (!(smoothing >= 0 && smoothing <= 1))
         return site.refuse(str("The label smoothing is ", smoothing, "; it must be from 0 to 1."))
             .atNode(site->layer, "label_smoothing");
-    std::vector<OutputType> outputs{{"loss", Shape{1}}, {"correct", Shape{1}}};
+    std::vector<OutputType> outputs{{"loss", Shape{1}, DType::F32}, {"correct", Shape{1}, DType::F32}};
     addGradientOutput(site, outputs);
     return outputs;
 }
@@ -52,7 +52,7 @@ Status checkAboveZero(const Site& site, const std::string& attribute, std::strin
 
 std::vector<OutputType> lossAlone(const Site& site)
 {
-    std::vector<OutputType> outputs{{"loss", Shape{1}}};
+    std::vector<OutputType> outputs{{"loss", Shape{1}, DType::F32}};
     addGradientOutput(site, outputs);
     return outputs;
 }
@@ -89,7 +89,7 @@ Result<std::vector<OutputType>> klShape(const Site& site)
 Result<std::vector<OutputType>> binaryCrossEntropyShape(const Site& site)
 {
     MR_CHECK(checkTargets(site, "binary cross-entropy"));
-    std::vector<OutputType> outputs{{"loss", Shape{1}}, {"correct", Shape{1}}};
+    std::vector<OutputType> outputs{{"loss", Shape{1}, DType::F32}, {"correct", Shape{1}, DType::F32}};
     addGradientOutput(site, outputs);
     return outputs;
 }
@@ -127,7 +127,8 @@ std::span<const OperationKind> losses()
          .flops = perInputElement<20>,
          .gradient = lossGradient,
          .overwrites = {0},
-         .overwriter = 2},
+         .overwriter = 2,
+         .f32Alone = true},
         {.name = "mse",
          .inputs = {{"prediction"}, {"targets"}},
          .attributes = {"gradient"},
@@ -135,7 +136,8 @@ std::span<const OperationKind> losses()
          .flops = perInputElement<3>,
          .gradient = lossGradient,
          .overwrites = {0},
-         .overwriter = 1},
+         .overwriter = 1,
+         .f32Alone = true},
         {.name = "mae",
          .inputs = {{"prediction"}, {"targets"}},
          .attributes = {"gradient"},
@@ -143,7 +145,8 @@ std::span<const OperationKind> losses()
          .flops = perInputElement<3>,
          .gradient = lossGradient,
          .overwrites = {0},
-         .overwriter = 1},
+         .overwriter = 1,
+         .f32Alone = true},
         {.name = "huber",
          .inputs = {{"prediction"}, {"targets"}},
          .attributes = {"gradient", "delta"},
@@ -151,7 +154,8 @@ std::span<const OperationKind> losses()
          .flops = perInputElement<5>,
          .gradient = lossGradient,
          .overwrites = {0},
-         .overwriter = 1},
+         .overwriter = 1,
+         .f32Alone = true},
         {.name = "kl",
          .inputs = {{"logits"}, {"teacher"}},
          .attributes = {"gradient", "temperature"},
@@ -159,7 +163,8 @@ std::span<const OperationKind> losses()
          .flops = perInputElement<20>,
          .gradient = lossGradient,
          .overwrites = {0},
-         .overwriter = 1},
+         .overwriter = 1,
+         .f32Alone = true},
     };
     return kinds;
 }

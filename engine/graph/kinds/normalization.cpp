@@ -13,15 +13,15 @@ Status checkEpsilon(const Site& site, double otherwise)
         .atNode(site->layer, "epsilon");
 }
 
-/// Refuses a first input without rows, and a scale that is not as long as a row.
-Status checkRows(const Site& site, std::string_view what)
+/// Refuses a first input without rows, and a scale (input `scale`) that is not as long as a row.
+Status checkRows(const Site& site, std::string_view what, std::size_t scale = 1)
 {
     const Shape& x = site.input(0).shape;
     if (x.rank() < 2)
         return site.refuse(str("Layer ", site->layer, " takes a batch of rows but gets ", x.toString(), "."));
     const std::int64_t columns = x[x.rank() - 1];
-    if (site.input(1).shape == Shape{columns}) return {};
-    return site.refuse(str("Layer ", site->layer, " normalises ", site.input(1).shape.toString(), " ", what,
+    if (site.input(scale).shape == Shape{columns}) return {};
+    return site.refuse(str("Layer ", site->layer, " normalises ", site.input(scale).shape.toString(), " ", what,
                            " but gets ", site.sampleAndSource(0), "."),
                        str("Give ", site->layer, " ", columns, " ", what, "."));
 }
@@ -38,7 +38,29 @@ Result<std::vector<OutputType>> layerNormShape(const Site& site)
     MR_CHECK(checkEpsilon(site, 1e-5));
     const Shape& x = site.input(0).shape;
     if (site.hasInput(2)) MR_CHECK(checkVector(site, 2, "bias", x[x.rank() - 1]));
-    return std::vector<OutputType>{{"out", x}, {"mean", perRow(x)}, {"rstd", perRow(x)}};
+    return std::vector<OutputType>{{"out", x}, {"mean", perRow(x), DType::F32}, {"rstd", perRow(x), DType::F32}};
+}
+
+/// The sum of a and b, and the layer normalisation of it.
+Result<std::vector<OutputType>> addLayerNormShape(const Site& site)
+{
+    const Shape &a = site.input(0).shape, &b = site.input(1).shape;
+    if (a != b)
+        return site.refuse(str("Layer ", site->layer, " adds tensors of one shape but gets ", site.sampleAndSource(0),
+                               " and ", site.sampleAndSource(1), "."));
+    MR_CHECK(checkRows(site, "features", 2));
+    MR_CHECK(checkEpsilon(site, 1e-5));
+    if (site.hasInput(3)) MR_CHECK(checkVector(site, 3, "bias", a[a.rank() - 1]));
+    return std::vector<OutputType>{
+        {"sum", a}, {"out", a}, {"mean", perRow(a), DType::F32}, {"rstd", perRow(a), DType::F32}};
+}
+
+/// Refuses a tensor at that input that is not shaped as x, the first one.
+Status checkLikeX(const Site& site, std::size_t index, std::string_view what)
+{
+    if (!site.hasInput(index) || site.input(index).shape == site.input(0).shape) return {};
+    return site.refuse(str("The ", what, " of layer ", site->layer, " must be ", site.input(0).shape.toString(),
+                           " but is ", site.input(index).shape.toString(), "."));
 }
 
 Status layerNormGradient(Differentiation& d)
@@ -58,8 +80,9 @@ Status layerNormGradient(Differentiation& d)
 Result<std::vector<OutputType>> layerNormBackwardShape(const Site& site)
 {
     const Shape& scale = site.input(1).shape;
-    std::vector<OutputType> gradients{{"dx", site.input(0).shape}, {"dscale", scale}};
-    if (site->integer("bias") != 0) gradients.push_back({"dbias", scale});
+    MR_CHECK(checkLikeX(site, 5, "residual's gradient"));
+    std::vector<OutputType> gradients{{"dx", site.input(0).shape}, {"dscale", scale, DType::F32}};
+    if (site->integer("bias") != 0) gradients.push_back({"dbias", scale, DType::F32});
     return gradients;
 }
 
@@ -68,7 +91,7 @@ Result<std::vector<OutputType>> rmsNormShape(const Site& site)
     MR_CHECK(checkRows(site, "features"));
     MR_CHECK(checkEpsilon(site, 1));
     const Shape& x = site.input(0).shape;
-    return std::vector<OutputType>{{"out", x}, {"rstd", perRow(x)}};
+    return std::vector<OutputType>{{"out", x}, {"rstd", perRow(x), DType::F32}};
 }
 
 Status rmsNormGradient(Differentiation& d)
@@ -84,7 +107,7 @@ Status rmsNormGradient(Differentiation& d)
 
 Result<std::vector<OutputType>> rmsNormBackwardShape(const Site& site)
 {
-    return std::vector<OutputType>{{"dx", site.input(0).shape}, {"dscale", site.input(1).shape}};
+    return std::vector<OutputType>{{"dx", site.input(0).shape}, {"dscale", site.input(1).shape, DType::F32}};
 }
 
 Result<std::vector<OutputType>> groupNormShape(const Site& site)
@@ -100,8 +123,11 @@ Result<std::vector<OutputType>> groupNormShape(const Site& site)
                         " channels."))
             .atNode(site->layer, "groups");
     const Shape perGroup{x[0], groups};
-    return std::vector<OutputType>{{"out", x}, {"mean", perGroup}, {"rstd", perGroup}};
+    return std::vector<OutputType>{{"out", x}, {"mean", perGroup, DType::F32}, {"rstd", perGroup, DType::F32}};
 }
+
+/// What batch_norm and its gradient can compute along.
+constexpr std::string_view kActivations[] = {"relu"};
 
 Result<std::vector<OutputType>> batchNormShape(const Site& site)
 {
@@ -120,13 +146,17 @@ Result<std::vector<OutputType>> batchNormShape(const Site& site)
                            str("Give ", site->layer, " ", channels, " channels."));
     constexpr std::string_view names[] = {"", "scale", "bias", "running mean", "running variance"};
     for (std::size_t i = 2; i < 5; ++i) MR_CHECK(checkVector(site, i, names[i], channels));
-    return std::vector<OutputType>{{"out", x}, {"mean", Shape{channels}}, {"rstd", Shape{channels}}};
+    MR_CHECK(checkLikeX(site, 5, "addend"));
+    MR_CHECK(checkActivation(site, kActivations));
+    return std::vector<OutputType>{
+        {"out", x}, {"mean", Shape{channels}, DType::F32}, {"rstd", Shape{channels}, DType::F32}};
 }
 
 /// Of batch and group normalisation.
 Status channelNormGradient(Differentiation& d)
 {
     const Operation operation = d.operation();
+    if (operation.inputs.size() > 5 || !operation.text("activation").empty()) return refuseFused(operation);
     MR_TRY(const auto gradients, d.add(operation.kind + "_backward",
                                        {operation.inputs[0], operation.inputs[1], operation.outputs[1],
                                         operation.outputs[2], d.outputGradient()},
@@ -137,8 +167,22 @@ Status channelNormGradient(Differentiation& d)
 
 Result<std::vector<OutputType>> channelNormBackwardShape(const Site& site)
 {
-    return std::vector<OutputType>{
-        {"dx", site.input(0).shape}, {"dscale", site.input(1).shape}, {"dbias", site.input(1).shape}};
+    return std::vector<OutputType>{{"dx", site.input(0).shape},
+                                   {"dscale", site.input(1).shape, DType::F32},
+                                   {"dbias", site.input(1).shape, DType::F32}};
+}
+
+/// With an activation, y is its output, and the addend gets dy as far as that let it through.
+Result<std::vector<OutputType>> batchNormBackwardShape(const Site& site)
+{
+    MR_CHECK(checkActivation(site, kActivations));
+    MR_CHECK(checkLikeX(site, 5, "output"));
+    if (site.hasInput(5) == site->text("activation").empty())
+        return site.refuse(
+            str("The gradient of layer ", site->layer, " takes an activation and its output, or neither."));
+    MR_TRY(std::vector<OutputType> gradients, channelNormBackwardShape(site));
+    if (site->integer("addend") != 0) gradients.push_back({"daddend", site.input(0).shape});
+    return gradients;
 }
 
 Result<std::vector<OutputType>> softmaxShape(const Site& site)
@@ -164,26 +208,32 @@ std::span<const OperationKind> normalization()
 {
     static const OperationKind kinds[] = {
         {.name = "batch_norm",
-         .inputs = {{"x"}, {"scale"}, {"bias"}, {"running_mean"}, {"running_variance"}},
-         .attributes = {"momentum", "epsilon"},
+         .inputs = {{"x"},
+                    {"scale", DType::F32},
+                    {"bias", DType::F32},
+                    {"running_mean", DType::F32},
+                    {"running_variance", DType::F32},
+                    {"addend", kStored, true}},
+         .attributes = {"momentum", "epsilon", "activation"},
          .shape = batchNormShape,
          .flops = perElement<8>,
          .gradient = channelNormGradient},
         {.name = "batch_norm_backward",
-         .inputs = {{"x"}, {"scale"}, {"mean"}, {"rstd"}, {"dy"}},
-         .attributes = {"momentum", "epsilon"},
-         .shape = channelNormBackwardShape,
+         .inputs =
+             {{"x"}, {"scale", DType::F32}, {"mean", DType::F32}, {"rstd", DType::F32}, {"dy"}, {"y", kStored, true}},
+         .attributes = {"momentum", "epsilon", "activation", "addend"},
+         .shape = batchNormBackwardShape,
          .flops = perElement<12>,
          .overwrites = {4}},
         {.name = "group_norm",
-         .inputs = {{"x"}, {"scale"}, {"bias"}},
+         .inputs = {{"x"}, {"scale", DType::F32}, {"bias", DType::F32}},
          .attributes = {"groups", "epsilon"},
          .shape = groupNormShape,
          .flops = perElement<8>,
          .gradient = channelNormGradient,
          .overwrites = {0}},
         {.name = "group_norm_backward",
-         .inputs = {{"x"}, {"scale"}, {"mean"}, {"rstd"}, {"dy"}},
+         .inputs = {{"x"}, {"scale", DType::F32}, {"mean", DType::F32}, {"rstd", DType::F32}, {"dy"}},
          .attributes = {"groups", "epsilon"},
          .shape = channelNormBackwardShape,
          .flops = perElement<12>,
@@ -215,27 +265,38 @@ std::span<const OperationKind> normalization()
          .flops = perElement<5>,
          .overwrites = {1}},
         {.name = "layer_norm",
-         .inputs = {{"x"}, {"scale"}, {"bias", DType::F32, true}},
+         .inputs = {{"x"}, {"scale", DType::F32}, {"bias", DType::F32, true}},
          .attributes = {"epsilon"},
          .shape = layerNormShape,
          .flops = perElement<8>,
          .gradient = layerNormGradient,
          .overwrites = {0}},
         {.name = "layer_norm_backward",
-         .inputs = {{"x"}, {"scale"}, {"mean"}, {"rstd"}, {"dy"}},
+         .inputs = {{"x"},
+                    {"scale", DType::F32},
+                    {"mean", DType::F32},
+                    {"rstd", DType::F32},
+                    {"dy"},
+                    {"residual's gradient", kStored, true}},
          .attributes = {"epsilon", "bias"},
          .shape = layerNormBackwardShape,
          .flops = perElement<13>,
-         .overwrites = {4}},
+         .overwrites = {4, 5}},
+        {.name = "add_layer_norm",
+         .inputs = {{"a"}, {"b"}, {"scale", DType::F32}, {"bias", DType::F32, true}},
+         .attributes = {"epsilon"},
+         .shape = addLayerNormShape,
+         .flops = perElement<9>,
+         .overwrites = {0, 1}},
         {.name = "rms_norm",
-         .inputs = {{"x"}, {"scale"}},
+         .inputs = {{"x"}, {"scale", DType::F32}},
          .attributes = {"epsilon"},
          .shape = rmsNormShape,
          .flops = perElement<4>,
          .gradient = rmsNormGradient,
          .overwrites = {0}},
         {.name = "rms_norm_backward",
-         .inputs = {{"x"}, {"scale"}, {"rstd"}, {"dy"}},
+         .inputs = {{"x"}, {"scale", DType::F32}, {"rstd", DType::F32}, {"dy"}},
          .attributes = {"epsilon"},
          .shape = rmsNormBackwardShape,
          .flops = perElement<10>,

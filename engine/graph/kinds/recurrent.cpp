@@ -86,10 +86,10 @@ Result<std::vector<OutputType>> recurrentBackwardShape(const Site& site)
 {
     const Shape& weight = site.input(1).shape;
     const Shape bias{weight[0]};
-    std::vector<OutputType> gradients{{"dweight_input", weight},
-                                      {"dweight_hidden", site.input(2).shape},
-                                      {"dbias_input", bias},
-                                      {"dbias_hidden", bias}};
+    std::vector<OutputType> gradients{{"dweight_input", weight, DType::F32},
+                                      {"dweight_hidden", site.input(2).shape, DType::F32},
+                                      {"dbias_input", bias, DType::F32},
+                                      {"dbias_hidden", bias, DType::F32}};
     if (site->integer("data") != 0) gradients.push_back({"dx", site.input(0).shape});
     return gradients;
 }
@@ -105,33 +105,33 @@ std::span<const OperationKind> recurrent()
                     {"weight_hidden"},
                     {"bias_input"},
                     {"bias_hidden"},
-                    {"hidden", DType::F32, true},
-                    {"cell", DType::F32, true}},
+                    {"hidden", kStored, true},
+                    {"cell", kStored, true}},
          .attributes = {},
          .shape = recurrentShape<4, 2>,
          .flops = recurrentFlops,
-         .gradient = recurrentGradient<true>},
+         .gradient = recurrentGradient<true>,
+         .f32Alone = true},
         {.name = "lstm_backward",
          .inputs = {{"x"}, {"weight_input"}, {"weight_hidden"}, {"y"}, {"cells"}, {"gates"}, {"dy"}},
          .attributes = {"data"},
          .shape = recurrentBackwardShape,
-         .flops = recurrentBackwardFlops},
+         .flops = recurrentBackwardFlops,
+         .f32Alone = true},
         {.name = "gru",
-         .inputs = {{"x"},
-                    {"weight_input"},
-                    {"weight_hidden"},
-                    {"bias_input"},
-                    {"bias_hidden"},
-                    {"hidden", DType::F32, true}},
+         .inputs =
+             {{"x"}, {"weight_input"}, {"weight_hidden"}, {"bias_input"}, {"bias_hidden"}, {"hidden", kStored, true}},
          .attributes = {},
          .shape = recurrentShape<3, 1>,
          .flops = recurrentFlops,
-         .gradient = recurrentGradient<false>},
+         .gradient = recurrentGradient<false>,
+         .f32Alone = true},
         {.name = "gru_backward",
          .inputs = {{"x"}, {"weight_input"}, {"weight_hidden"}, {"y"}, {"gates"}, {"product"}, {"dy"}},
          .attributes = {"data"},
          .shape = recurrentBackwardShape,
-         .flops = recurrentBackwardFlops},
+         .flops = recurrentBackwardFlops,
+         .f32Alone = true},
     };
     return kinds;
 }

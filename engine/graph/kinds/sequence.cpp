@@ -35,7 +35,7 @@ Status embeddingGradient(Differentiation& d)
 Result<std::vector<OutputType>> embeddingBackwardShape(const Site& site)
 {
     const Shape& dy = site.input(1).shape;
-    return std::vector<OutputType>{{"dtable", Shape{site->integer("rows"), dy[dy.rank() - 1]}}};
+    return std::vector<OutputType>{{"dtable", Shape{site->integer("rows"), dy[dy.rank() - 1]}, DType::F32}};
 }
 
 double embeddingBackwardFlops(const Site& site)
@@ -91,7 +91,7 @@ Status positionGradient(Differentiation& d)
 
 Result<std::vector<OutputType>> positionBackwardShape(const Site& site)
 {
-    return std::vector<OutputType>{{"dtable", Shape{site->integer("places"), site.input(0).shape[2]}}};
+    return std::vector<OutputType>{{"dtable", Shape{site->integer("places"), site.input(0).shape[2]}, DType::F32}};
 }
 
 Status checkCaches(const Site& site, std::int64_t width)
@@ -124,7 +124,8 @@ Result<std::vector<OutputType>> attentionShape(const Site& site)
             .refuse(str("Layer ", site->layer, " has ", heads, " heads, which do not divide its width of ", width, "."))
             .atNode(site->layer, "heads");
     const Shape y{x[0], x[1], width};
-    if (!site.hasInput(1)) return std::vector<OutputType>{{"out", y}, {"logsumexp", Shape{x[0], heads, x[1]}}};
+    if (!site.hasInput(1))
+        return std::vector<OutputType>{{"out", y}, {"logsumexp", Shape{x[0], heads, x[1]}, DType::F32}};
     MR_CHECK(checkCaches(site, width));
     return std::vector<OutputType>{{"out", y}};
 }
@@ -186,16 +187,14 @@ std::span<const OperationKind> sequence()
          .shape = positionBackwardShape,
          .flops = perElement<1>},
         {.name = "attention",
-         .inputs = {{"qkv"},
-                    {"key_cache", DType::F32, true},
-                    {"value_cache", DType::F32, true},
-                    {"offset", DType::I32, true}},
+         .inputs =
+             {{"qkv"}, {"key_cache", kStored, true}, {"value_cache", kStored, true}, {"offset", DType::I32, true}},
          .attributes = {"heads", "causal"},
          .shape = attentionShape,
          .flops = attentionFlops,
          .gradient = attentionGradient},
         {.name = "attention_backward",
-         .inputs = {{"qkv"}, {"y"}, {"logsumexp"}, {"dy"}},
+         .inputs = {{"qkv"}, {"y"}, {"logsumexp", DType::F32}, {"dy"}},
          .attributes = {"heads", "causal"},
          .shape = gradientLikeInput<0>,
          .flops = attentionBackwardFlops},
