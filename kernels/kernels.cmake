@@ -16,7 +16,7 @@ set(MILLRACE_CPU_KERNELS cpu/activation.cpp cpu/add.cpp cpu/batch_norm.cpp cpu/c
 list(APPEND MILLRACE_CPU_KERNELS cpu/binary_cross_entropy.cpp cpu/huber.cpp cpu/kl_divergence.cpp cpu/layer_norm.cpp
     cpu/adaptive_pool2d.cpp cpu/channel_rows.cpp cpu/concatenate.cpp cpu/gather.cpp cpu/group_norm.cpp cpu/reduce.cpp
     cpu/transpose.cpp cpu/log_softmax.cpp cpu/mean_absolute_error.cpp cpu/multiply.cpp cpu/rms_norm.cpp)
-list(APPEND MILLRACE_CPU_KERNELS cpu/attention.cpp cpu/attention_backward.cpp cpu/column_sums.cpp
+list(APPEND MILLRACE_CPU_KERNELS cpu/attention.cpp cpu/attention_backward.cpp cpu/cast.cpp cpu/column_sums.cpp
     cpu/conv_transpose2d.cpp cpu/gru.cpp cpu/lstm.cpp cpu/matmul.cpp
     cpu/product.cpp cpu/product_bf16.cpp cpu/recurrent.cpp cpu/rounded_factors.cpp)
 # small products, a file for each instruction set; which one runs is chosen when the program starts

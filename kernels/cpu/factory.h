@@ -181,6 +181,7 @@ public:
         return cpu::makeGatherBackward(gather, m_threads);
     }
     KernelResult makeCopy(const Copy& copy) const override { return cpu::makeCopy(copy, m_threads); }
+    KernelResult makeCast(const Cast& cast) const override { return cpu::makeCast(cast, m_threads); }
 
 protected:
     Error refuse(std::string_view operation) const override

@@ -72,5 +72,6 @@ KernelResult makeReduceBackward(const Reduce& reduce, int threads);
 KernelResult makeGather(const Gather& gather, int threads);
 KernelResult makeGatherBackward(const Gather& gather, int threads);
 KernelResult makeCopy(const Copy& copy, int threads);
+KernelResult makeCast(const Cast& cast, int threads);
 
 } // namespace millrace::kernels::cpu

@@ -4,9 +4,11 @@
 #include "kernels/ops/activation.h"
 #include "kernels/ops/adaptive_pool2d.h"
 #include "kernels/ops/add.h"
+#include "kernels/ops/add_layer_norm.h"
 #include "kernels/ops/attention.h"
 #include "kernels/ops/batch_norm.h"
 #include "kernels/ops/binary_cross_entropy.h"
+#include "kernels/ops/cast.h"
 #include "kernels/ops/concatenate.h"
 #include "kernels/ops/conv2d.h"
 #include "kernels/ops/conv_transpose2d.h"
@@ -113,6 +115,7 @@ public:
     virtual KernelResult makeKlDivergence(const KlDivergence&) const { return refuse("kl divergence"); }
     virtual KernelResult makeLayerNorm(const LayerNorm&) const { return refuse("layer norm"); }
     virtual KernelResult makeLayerNormBackward(const LayerNorm&) const { return refuse("layer norm backward"); }
+    virtual KernelResult makeAddLayerNorm(const AddLayerNorm&) const { return refuse("add layer norm"); }
     virtual KernelResult makeRmsNorm(const RmsNorm&) const { return refuse("rms norm"); }
     virtual KernelResult makeRmsNormBackward(const RmsNorm&) const { return refuse("rms norm backward"); }
     virtual KernelResult makeLogSoftmax(const LogSoftmax&) const { return refuse("log softmax"); }
@@ -142,6 +145,8 @@ public:
     virtual KernelResult makeGather(const Gather&) const { return refuse("gather"); }
     virtual KernelResult makeGatherBackward(const Gather&) const { return refuse("gather backward"); }
     virtual KernelResult makeCopy(const Copy&) const { return refuse("copy"); }
+    /// Of any factory of a device: the types are in the struct.
+    virtual KernelResult makeCast(const Cast&) const { return refuse("cast"); }
 
 protected:
     /// Unsupported, naming the operation and what has no kernel for it.

@@ -58,6 +58,12 @@ std::span<const Row> elementwise()
         {"softplus", makeActivation<Softplus>, {in(0)}, {out(0)}},
         {"softplus_backward", makeActivationBackward<Softplus>, {in(0), in(1)}, {out(0)}},
         {"dropout", makeDropout, {in(0)}, {out(0)}},
+        {"cast",
+         [](const Site& s, Mode, const Factory& f) {
+             return f.makeCast({s.output(0).shape.elements(), s.input(0).type, s.output(0).type});
+         },
+         {in(0)},
+         {out(0)}},
         {"multiply",
          [](const Site& s, Mode, const Factory& f) { return f.makeMultiply({s.output(0).shape.elements()}); },
          {in(0), in(1)},

@@ -71,7 +71,10 @@ std::span<const Row> recurrent();
 /// The attribute precision.
 inline kernels::Precision precisionOf(const Site& site)
 {
-    return site->text("precision") == "bf16" ? kernels::Precision::Bf16 : kernels::Precision::F32;
+    const std::string precision = site->text("precision");
+    return precision == "bf16"   ? kernels::Precision::Bf16
+           : precision == "tf32" ? kernels::Precision::Tf32
+                                 : kernels::Precision::F32;
 }
 
 /// The values of the first input as they are, for operations that only change the shape; nothing to do where the plan

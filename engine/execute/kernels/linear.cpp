@@ -7,7 +7,11 @@ namespace {
 
 kernels::Dense denseOf(const Site& site, const Shape& x, const Shape& weight)
 {
-    return {x.elements() / weight[1], weight[1], weight[0], precisionOf(site)};
+    const std::string activation = site->text("activation");
+    const auto epilogue = activation == "relu"        ? kernels::Epilogue::Relu
+                          : activation == "gelu_tanh" ? kernels::Epilogue::GeluTanh
+                                                      : kernels::Epilogue::None;
+    return {x.elements() / weight[1], weight[1], weight[0], precisionOf(site), epilogue};
 }
 
 kernels::Matmul matmulOf(const Site& site)
@@ -34,18 +38,18 @@ std::span<const Row> linear()
              return f.makeDense(denseOf(s, s.input(0).shape, s.input(1).shape));
          },
          {in(0), in(1), in(2)},
-         {out(0)}},
+         {out(0), out(1)}},
         {"dense_backward_data",
          [](const Site& s, Mode, const Factory& f) {
              return f.makeDenseBackward(denseOf(s, s.output(0).shape, s.input(0).shape));
          },
-         {none, in(0), in(1)},
+         {none, in(0), in(1), in(2)},
          {out(0), none, none}},
         {"dense_backward_weights",
          [](const Site& s, Mode, const Factory& f) {
              return f.makeDenseBackward(denseOf(s, s.input(0).shape, s.output(0).shape));
          },
-         {in(0), none, in(1)},
+         {in(0), none, in(1), none},
          {none, out(0), out(1)}},
         {"matmul",
          [](const Site& s, Mode, const Factory& f) { return f.makeMatmul(matmulOf(s)); },

@@ -5,12 +5,12 @@ namespace millrace::execute::families {
 
 namespace {
 
-kernels::BatchNorm batchNormOf(const Site& site, Mode mode)
+kernels::BatchNorm batchNormOf(const Site& site, Mode mode, bool addend)
 {
     const Shape& x = site.input(0).shape;
     const std::int64_t channels = x[x.rank() - 1];
-    return {x.elements() / channels, channels, site->number("epsilon", 1e-5), site->number("momentum", 0.1),
-            mode == Mode::Training};
+    return {x.elements() / channels, channels, site->number("epsilon", 1e-5),     site->number("momentum", 0.1),
+            mode == Mode::Training,  addend,   site->text("activation") == "relu"};
 }
 
 kernels::GroupNorm groupNormOf(const Site& site)
@@ -42,13 +42,17 @@ std::span<const Row> normalization()
 {
     static const std::vector<Row> rows = {
         {"batch_norm",
-         [](const Site& s, Mode mode, const Factory& f) { return f.makeBatchNorm(batchNormOf(s, mode)); },
-         {in(0), in(1), in(2), in(3), in(4)},
+         [](const Site& s, Mode mode, const Factory& f) {
+             return f.makeBatchNorm(batchNormOf(s, mode, s.hasInput(5)));
+         },
+         {in(0), in(1), in(2), in(3), in(4), in(5)},
          {out(0), trainingOut(1), trainingOut(2), in(3), in(4)}}, // the running statistics are updated where they are
         {"batch_norm_backward",
-         [](const Site& s, Mode mode, const Factory& f) { return f.makeBatchNormBackward(batchNormOf(s, mode)); },
-         {in(0), in(1), in(2), in(3), in(4)},
-         {out(0), out(1), out(2)}},
+         [](const Site& s, Mode mode, const Factory& f) {
+             return f.makeBatchNormBackward(batchNormOf(s, mode, s->integer("addend") != 0));
+         },
+         {in(0), in(1), in(2), in(3), in(4), in(5)},
+         {out(0), out(1), out(2), out(3)}},
         {"group_norm",
          [](const Site& s, Mode, const Factory& f) { return f.makeGroupNorm(groupNormOf(s)); },
          {in(0), in(1), in(2)},
@@ -78,9 +82,17 @@ std::span<const Row> normalization()
          {in(0), in(1), in(2)},
          {out(0), trainingOut(1), trainingOut(2)}},
         {"layer_norm_backward",
-         [](const Site& s, Mode, const Factory& f) { return f.makeLayerNormBackward(normOf<kernels::LayerNorm>(s)); },
-         {in(0), in(1), in(2), in(3), in(4)},
+         [](const Site& s, Mode, const Factory& f) {
+             auto norm = normOf<kernels::LayerNorm>(s);
+             norm.residual = s.hasInput(5);
+             return f.makeLayerNormBackward(norm);
+         },
+         {in(0), in(1), in(2), in(3), in(4), in(5)},
          {out(0), out(1), out(2)}},
+        {"add_layer_norm",
+         [](const Site& s, Mode, const Factory& f) { return f.makeAddLayerNorm(normOf<kernels::AddLayerNorm>(s)); },
+         {in(0), in(1), in(2), in(3)},
+         {out(0), out(1), trainingOut(2), trainingOut(3)}},
         {"rms_norm",
          [](const Site& s, Mode, const Factory& f) { return f.makeRmsNorm(normOf<kernels::RmsNorm>(s)); },
          {in(0), in(1)},
