@@ -9,6 +9,36 @@ KernelResult CudaFactory::makeCopy(const Copy& copy) const
     return cuda::makeCopy(m_context, copy);
 }
 
+KernelResult CudaFactory::makeCast(const Cast& cast) const
+{
+    return cuda::makeCast(m_context, cast);
+}
+
+KernelResult CudaFactory::makeActivation(const Activation& activation) const
+{
+    return cuda::makeActivation(m_context, activation, m_type);
+}
+
+KernelResult CudaFactory::makeActivationBackward(const Activation& activation) const
+{
+    return cuda::makeActivationBackward(m_context, activation, m_type);
+}
+
+KernelResult CudaFactory::makeAdd(const Add& add) const
+{
+    return cuda::makeAdd(m_context, add, m_type);
+}
+
+KernelResult CudaFactory::makeMultiply(const Multiply& multiply) const
+{
+    return cuda::makeMultiply(m_context, multiply, m_type);
+}
+
+KernelResult CudaFactory::makeDropout(const Dropout& dropout) const
+{
+    return cuda::makeDropout(m_context, dropout, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

@@ -11,6 +11,12 @@ public:
     CudaFactory(Context& context, DType type) : m_context(context), m_type(type) {}
 
     KernelResult makeCopy(const Copy& copy) const override;
+    KernelResult makeCast(const Cast& cast) const override;
+    KernelResult makeActivation(const Activation& activation) const override;
+    KernelResult makeActivationBackward(const Activation& activation) const override;
+    KernelResult makeAdd(const Add& add) const override;
+    KernelResult makeMultiply(const Multiply& multiply) const override;
+    KernelResult makeDropout(const Dropout& dropout) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;

@@ -34,5 +34,11 @@ Status requireF32(std::string_view operation, DType type);
 // has no kernel for; those of the device.
 
 KernelResult makeCopy(Context& context, const Copy& copy);
+KernelResult makeCast(Context& context, const Cast& cast);
+KernelResult makeActivation(Context& context, const Activation& activation, DType type);
+KernelResult makeActivationBackward(Context& context, const Activation& activation, DType type);
+KernelResult makeAdd(Context& context, const Add& sum, DType type);
+KernelResult makeMultiply(Context& context, const Multiply& product, DType type);
+KernelResult makeDropout(Context& context, const Dropout& dropout, DType type);
 
 } // namespace millrace::kernels::cuda
