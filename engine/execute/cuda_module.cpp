@@ -133,42 +133,32 @@ std::string listed(std::span<const kernels::DeviceInfo> devices)
 
 } // namespace
 
-Result<DeviceChoice> DeviceChoice::create(std::string_view text)
+Result<std::vector<kernels::DeviceInfo>> chooseDevices(std::span<const kernels::DeviceInfo> devices,
+                                                       std::string_view which, std::span<const std::string> excluded)
 {
-    constexpr std::string_view kPrefix = "cuda:";
-    if (text == "cpu") return DeviceChoice{};
-    if (text == "cuda") return DeviceChoice{true, {}};
-    const std::string_view which = text.starts_with(kPrefix) ? text.substr(kPrefix.size()) : std::string_view();
+    std::vector<kernels::DeviceInfo> meant, left;
     const auto index = parseInteger(which);
-    if ((index && *index >= 0) || which.starts_with("GPU-") || which.starts_with("MIG-"))
-        return DeviceChoice{true, std::string(which)};
-    return makeError(Code::InvalidArgument, str("There is no device \"", printable(text), "\"."))
-        .advise("Use cpu, cuda, cuda:INDEX or cuda:GPU-….");
-}
-
-Result<kernels::DeviceInfo> chooseDevice(std::span<const kernels::DeviceInfo> devices, const DeviceChoice& choice,
-                                         std::span<const std::string> excluded)
-{
-    std::vector<kernels::DeviceInfo> left;
-    std::ranges::copy_if(devices, std::back_inserter(left), [&](const kernels::DeviceInfo& device) {
-        return std::ranges::find(excluded, device.uuid) == excluded.end();
-    });
-    std::vector<kernels::DeviceInfo> meant;
-    const auto index = parseInteger(choice.which);
-    std::ranges::copy_if(left, std::back_inserter(meant), [&](const kernels::DeviceInfo& device) {
-        return index ? device.index == *index : device.uuid.starts_with(choice.which);
-    });
-    if (meant.size() == 1 || (!meant.empty() && choice.which.empty())) return meant.front();
-    if (meant.size() > 1)
+    for (const kernels::DeviceInfo& device : devices) {
+        if (index ? device.index == *index : device.uuid.starts_with(which)) meant.push_back(device);
+        if (std::ranges::find(excluded, device.uuid) == excluded.end()) left.push_back(device);
+    }
+    if (meant.empty())
+        return makeError(Code::NotFound,
+                         str("There is no GPU ", printable(which), " here; there is ", listed(devices), "."))
+            .advise("Name one of these, or use --device cuda.");
+    if (meant.size() > 1 && !which.empty())
         return makeError(Code::InvalidArgument,
-                         str("Several GPUs begin with ", printable(choice.which), ": ", listed(meant), "."))
+                         str("Several GPUs begin with ", printable(which), ": ", listed(meant), "."))
             .advise("Write more of the UUID.");
-    if (left.empty())
-        return makeError(Code::NotFound, str("No GPU is left: ", listed(devices), " failed."))
-            .advise("See what nvidia-smi says of it, and resume the run when it works again, or with another GPU.");
-    return makeError(Code::NotFound,
-                     str("There is no GPU ", printable(choice.which), " here; there is ", listed(left), "."))
-        .advise("Name one of these, or use --device cuda.");
+    const std::string lost = listed(meant);
+    std::erase_if(meant, [&](const kernels::DeviceInfo& device) {
+        return std::ranges::find(excluded, device.uuid) != excluded.end();
+    });
+    if (meant.empty())
+        return makeError(Code::NotFound, str("The run has no GPU any more: ", lost, " was lost.",
+                                             left.empty() ? "" : str(" There is still ", listed(left), ".")))
+            .advise("Resume the run when the GPU works again (nvidia-smi shows it), or with another --device.");
+    return meant;
 }
 
 Result<std::vector<kernels::DeviceInfo>> cudaDevices()
@@ -177,14 +167,17 @@ Result<std::vector<kernels::DeviceInfo>> cudaDevices()
     return devicesOf(module);
 }
 
-Result<std::unique_ptr<kernels::Device>> openCudaDevice(const DeviceChoice& choice, const std::string& cacheFolder,
+Result<std::unique_ptr<kernels::Device>> openCudaDevice(std::string_view which, const std::string& cacheFolder,
                                                         std::span<const std::string> excluded)
 {
     MR_TRY(const Module module, loadModule());
     MR_TRY(const auto devices, devicesOf(module));
-    MR_TRY(const kernels::DeviceInfo info, chooseDevice(devices, choice, excluded));
+    MR_TRY(const auto meant, chooseDevices(devices, which, excluded));
     Result<std::unique_ptr<kernels::Device>> device = std::unique_ptr<kernels::Device>();
-    module.open(info.index, cacheFolder, device);
+    for (const kernels::DeviceInfo& info : meant) {
+        module.open(info.index, cacheFolder, device);
+        if (device) break; // else the next, where any would do
+    }
     return device;
 }
 

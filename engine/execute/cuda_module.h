@@ -12,29 +12,20 @@
 
 namespace millrace::execute {
 
-/// What --device says: cpu, cuda (any GPU), cuda:INDEX or cuda:UUID (or how the UUID begins).
-struct DeviceChoice
-{
-    bool gpu = false;
-    std::string which; ///< index or UUID; empty: the first
-
-    /// Errors: InvalidArgument with what is expected.
-    static Result<DeviceChoice> create(std::string_view text);
-};
-
 /// The visible GPUs, in CUDA's order. The module is loaded and stays.
 /// Errors   NotFound without a driver, without a visible GPU or without the module; Unsupported for a driver that is
 ///          too old, a module of another build or one whose libraries are missing.
 Result<std::vector<kernels::DeviceInfo>> cudaDevices();
 
-/// Opens a GPU of those: none that is `excluded` (UUIDs). `cacheFolder`: where measured choices are kept.
+/// Opens a GPU of those: `which` is its index or UUID, or empty for the first that can be opened; none that is
+/// `excluded` (UUIDs). `cacheFolder`: where measured choices are kept between processes.
 /// Errors   those of cudaDevices; NotFound naming those that are there; what opening it says.
-Result<std::unique_ptr<kernels::Device>> openCudaDevice(const DeviceChoice& choice, const std::string& cacheFolder,
+Result<std::unique_ptr<kernels::Device>> openCudaDevice(std::string_view which, const std::string& cacheFolder,
                                                         std::span<const std::string> excluded = {});
 
-/// Which of the devices is meant. Errors: NotFound naming those that are there, InvalidArgument where several are
-/// meant.
-Result<kernels::DeviceInfo> chooseDevice(std::span<const kernels::DeviceInfo> devices, const DeviceChoice& choice,
-                                         std::span<const std::string> excluded);
+/// Those of the devices that are meant, in order; several only where `which` is empty.
+/// Errors: NotFound naming those that are there, InvalidArgument where a shortened UUID means several.
+Result<std::vector<kernels::DeviceInfo>> chooseDevices(std::span<const kernels::DeviceInfo> devices,
+                                                       std::string_view which, std::span<const std::string> excluded);
 
 } // namespace millrace::execute

@@ -1,7 +1,7 @@
-// Runs a program on the CPU: all memory and all kernels are made before the first step, none within one.
+// Runs a program: all memory and all kernels are made before the first step, none within one.
 #pragma once
 
-#include "engine/compile/program.h"
+#include "engine/execute/place.h"
 
 #include <cstdint>
 #include <memory>
@@ -19,40 +19,66 @@ class Weights
 public:
     /// Draws every parameter and state from (seed, streamOf(its name)). KaimingUniform is uniform within 1/sqrt(fanIn),
     /// weights and biases alike, as PyTorch starts its linear and convolution layers (Kaiming's bound with a =
-    /// sqrt(5)); XavierUniform within sqrt(6/(fanIn+fanOut)); Normal has the tensor's deviation. Errors: OutOfMemory.
-    static Result<std::shared_ptr<Weights>> create(const compile::Program& program, std::uint64_t seed);
+    /// sqrt(5)); XavierUniform within sqrt(6/(fanIn+fanOut)); Normal has the tensor's deviation. The same numbers at
+    /// every place. Errors: OutOfMemory, those of the device.
+    static Result<std::shared_ptr<Weights>> create(const compile::Program& program, std::uint64_t seed,
+                                                   const Place& place = {});
+    const Place& place() const;
 
     struct Named
     {
         std::string name;
         Shape shape;
         bool decay;
-        std::span<float> values;
+        std::span<float> values; ///< empty for a state that is not f32
+        std::span<std::byte> bytes;
     };
+    // The host's values. Beside a GPU they are a copy: fetch() before reading, publish() after writing them.
+
     std::span<float> parameters(); ///< flat, padding between tensors is zero
     std::span<float> states();
     std::vector<Named> namedParameters(); ///< in graph order
     std::vector<Named> namedStates();
+    /// From the GPU, after all that is enqueued. Nothing to do on the CPU. Errors: those of the device.
+    Status fetch();
+    /// To the GPU, with the mirror. Nothing to do on the CPU. Errors: those of the device.
+    Status publish();
+
+    /// For what changes them where they are: addresses in the GPU's memory. Only where the place has a device.
+    struct OnDevice
+    {
+        float* parameters;
+        void* mirror; ///< or null
+        kernels::StepControl* control;
+        kernels::StepOutcome* outcome;
+    };
+    OnDevice onDevice() const;
+    /// Enqueues the mirror's copy of the parameters.
+    void refreshMirror();
 
 private:
     struct Content;
     std::shared_ptr<Content> m_content; // shared with every executor that runs on these weights
     friend class Executor;
+    friend class CpuExecutor;
+    friend class DeviceExecutor;
 };
 
 class Executor
 {
 public:
-    /// `threads`: how many the kernels may use (0: all). Errors: OutOfMemory; Unsupported naming operation and layer;
-    /// InvalidArgument where the weights are those of another model.
+    /// On the CPU or the GPU, as the weights' place says; a program for a GPU comes from planFor. `threads`: how many
+    /// the CPU's kernels may use (0: all). Errors: OutOfMemory; Unsupported naming operation and layer;
+    /// InvalidArgument where the weights are those of another model; those of the device.
     static Result<std::unique_ptr<Executor>> create(compile::Program program, std::shared_ptr<Weights> weights,
                                                     int threads);
-    ~Executor();
+    virtual ~Executor() = default;
 
-    /// One execution of the whole program. `step` is the counter that dropout draws from (with `seed`).
-    /// The same inputs, weights, seed, step and number of threads give the same bits. No allocation, no lock.
-    /// Errors: Diverged naming the first layer whose output is not finite, where `checkFinite`.
-    Status run(std::uint64_t seed, std::uint64_t step, bool checkFinite = false);
+    /// One execution of the whole program; when it returns, ports hold its results. `step` is the counter that dropout
+    /// draws from (with `seed`). The same inputs, weights, seed, step and number of threads give the same bits. On the
+    /// CPU no allocation and no lock.
+    /// Errors: Diverged naming the first layer whose output is not finite, where `checkFinite`; those of the device.
+    virtual Status run(std::uint64_t seed, std::uint64_t step, bool checkFinite = false) = 0;
 
     /// What each operation of the program takes, in the order of execution.
     struct OperationTime
@@ -61,25 +87,40 @@ public:
         double seconds = 0;
         graph::Cost cost;
     };
-    /// Runs the program once and takes the time of each operation; about a microsecond more each than run() takes.
-    std::vector<OperationTime> time(std::uint64_t seed, std::uint64_t step);
+    /// Runs the program once and takes the time of each operation; about a microsecond more each than run() takes, on a
+    /// GPU the mean of several runs of each.
+    virtual std::vector<OperationTime> time(std::uint64_t seed, std::uint64_t step) = 0;
 
-    /// A port's values; the caller writes inputs and reads outputs. Errors: NotFound.
+    /// A port's values in the host's memory; the caller writes inputs and reads outputs. Errors: NotFound.
     Result<std::span<float>> floats(std::string_view port);
     Result<std::span<std::int32_t>> integers(std::string_view port);
-    std::span<float> gradients(); ///< flat, same layout as Weights::parameters()
+    /// Flat, same layout as Weights::parameters(); on a GPU a copy that this call makes.
+    virtual std::span<float> gradients() = 0;
     /// The name of the first layer (in execution order) with a NaN or infinity in an output or gradient; empty if none.
     /// Computes the last step once more and looks after every operation, because by the end of a run much of what it
     /// computed is overwritten; so call it before inputs or parameters change. States are left as they were.
-    std::string firstNonFinite() const;
-    const compile::Program& program() const;
+    virtual std::string firstNonFinite() const = 0;
+    const compile::Program& program() const { return m_program; }
     /// What was allocated in all, in bytes: arenas and kernels' scratch.
-    std::uint64_t memoryBytes() const;
+    virtual std::uint64_t memoryBytes() const = 0;
+
+protected:
+    Executor(compile::Program program, std::shared_ptr<Weights::Content> weights)
+        : m_program(std::move(program)), m_weights(std::move(weights))
+    {
+    }
+    /// Where the host finds the values of a port's tensor.
+    virtual std::byte* hostAddress(graph::TensorId id) = 0;
+    std::size_t elements(graph::TensorId id) const
+    {
+        return static_cast<std::size_t>(m_program.graph.tensor(id).shape.elements());
+    }
+
+    compile::Program m_program;
+    std::shared_ptr<Weights::Content> m_weights; // shared with the other executors of the same model
 
 private:
-    Executor();
-    struct Implementation;
-    std::unique_ptr<Implementation> m_implementation;
+    template <class T> Result<std::span<T>> port(std::string_view name, DType type);
 };
 
 } // namespace millrace::execute

@@ -104,7 +104,7 @@ void ArchitectureTest::breachIsFound_data()
     row("one copy of SQLite", "ui/bridge/tracking.cpp", "#include <QSqlDatabase>\n",
         "ui/bridge/tracking.cpp:1: names QSqlDatabase; QtSql is known nowhere\n");
     row("no CUDA in the trainer", "engine/train/step.cpp", "#include <cuda_runtime.h>\n",
-        "engine/train/step.cpp:1: names cuda_runtime.h; CUDA is known only in engine/collective/, kernels/cuda/\n");
+        "engine/train/step.cpp:1: names cuda_runtime.h; CUDA is known only in engine/collective/, kernels/cuda/, tests/collective/, tests/cuda/\n");
     row("CUDA in its kernels", "kernels/cuda/dense.cu", "#include <cublasLt.h>\n", "");
     row("includes begin at the root", "storage/database.cpp", "#include \"records.h\"\n",
         "storage/database.cpp:1: includes records.h, which is in no module");
