@@ -39,6 +39,41 @@ KernelResult CudaFactory::makeDropout(const Dropout& dropout) const
     return cuda::makeDropout(m_context, dropout, m_type);
 }
 
+KernelResult CudaFactory::makeLayerNorm(const LayerNorm& norm) const
+{
+    return cuda::makeLayerNorm(m_context, norm, m_type);
+}
+
+KernelResult CudaFactory::makeLayerNormBackward(const LayerNorm& norm) const
+{
+    return cuda::makeLayerNormBackward(m_context, norm, m_type);
+}
+
+KernelResult CudaFactory::makeAddLayerNorm(const AddLayerNorm& norm) const
+{
+    return cuda::makeAddLayerNorm(m_context, norm, m_type);
+}
+
+KernelResult CudaFactory::makeRmsNorm(const RmsNorm& norm) const
+{
+    return cuda::makeRmsNorm(m_context, norm, m_type);
+}
+
+KernelResult CudaFactory::makeRmsNormBackward(const RmsNorm& norm) const
+{
+    return cuda::makeRmsNormBackward(m_context, norm, m_type);
+}
+
+KernelResult CudaFactory::makeGroupNorm(const GroupNorm& norm) const
+{
+    return cuda::makeGroupNorm(m_context, norm, m_type);
+}
+
+KernelResult CudaFactory::makeGroupNormBackward(const GroupNorm& norm) const
+{
+    return cuda::makeGroupNormBackward(m_context, norm, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

@@ -17,6 +17,13 @@ public:
     KernelResult makeAdd(const Add& add) const override;
     KernelResult makeMultiply(const Multiply& multiply) const override;
     KernelResult makeDropout(const Dropout& dropout) const override;
+    KernelResult makeLayerNorm(const LayerNorm& norm) const override;
+    KernelResult makeLayerNormBackward(const LayerNorm& norm) const override;
+    KernelResult makeAddLayerNorm(const AddLayerNorm& norm) const override;
+    KernelResult makeRmsNorm(const RmsNorm& norm) const override;
+    KernelResult makeRmsNormBackward(const RmsNorm& norm) const override;
+    KernelResult makeGroupNorm(const GroupNorm& norm) const override;
+    KernelResult makeGroupNormBackward(const GroupNorm& norm) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;
