@@ -47,11 +47,11 @@ std::string algorithmLine(std::string_view key, const AlgorithmChoice& choice)
 AlgorithmFile parseAlgorithms(std::string_view content, std::string_view header)
 {
     AlgorithmFile file;
-    if (!content.starts_with(header) || !content.ends_with('\n')) return file;
+    if (!content.starts_with(header)) return file;
     content.remove_prefix(header.size());
-    file.whole = true;
+    file.whole = content.empty() || content.ends_with('\n');
     while (!content.empty()) {
-        const std::size_t length = content.find('\n');
+        const std::size_t length = std::min(content.find('\n'), content.size() - 1);
         if (auto entry = parseLine(content.substr(0, length)))
             file.choices.insert_or_assign(std::move(entry->first), entry->second);
         else

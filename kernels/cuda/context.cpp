@@ -170,6 +170,13 @@ bool Context::check(cudnnStatus_t error, std::string_view what)
     return false;
 }
 
+bool Context::check(Status status)
+{
+    if (status) return true;
+    keep(std::move(status).error());
+    return false;
+}
+
 Status Context::status() const
 {
     const std::lock_guard lock(m_mutex);

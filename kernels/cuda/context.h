@@ -42,6 +42,7 @@ public:
     bool check(cudaError_t error, std::string_view what);
     bool check(cublasStatus_t error, std::string_view what);
     bool check(cudnnStatus_t error, std::string_view what);
+    bool check(Status status);
     /// The same as a value, for what is made before the first step and may fail without harm (an allocation).
     Status asStatus(cudaError_t error, std::string_view what) const;
     Status asStatus(cublasStatus_t error, std::string_view what) const;

@@ -74,6 +74,21 @@ KernelResult CudaFactory::makeGroupNormBackward(const GroupNorm& norm) const
     return cuda::makeGroupNormBackward(m_context, norm, m_type);
 }
 
+KernelResult CudaFactory::makeDense(const Dense& dense) const
+{
+    return cuda::makeDense(m_context, dense, m_type);
+}
+
+KernelResult CudaFactory::makeDenseBackward(const Dense& dense) const
+{
+    return cuda::makeDenseBackward(m_context, dense, m_type);
+}
+
+KernelResult CudaFactory::makeMatmul(const Matmul& matmul) const
+{
+    return cuda::makeMatmul(m_context, matmul, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

@@ -24,6 +24,9 @@ public:
     KernelResult makeRmsNormBackward(const RmsNorm& norm) const override;
     KernelResult makeGroupNorm(const GroupNorm& norm) const override;
     KernelResult makeGroupNormBackward(const GroupNorm& norm) const override;
+    KernelResult makeDense(const Dense& dense) const override;
+    KernelResult makeDenseBackward(const Dense& dense) const override;
+    KernelResult makeMatmul(const Matmul& matmul) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;

@@ -1,0 +1,19 @@
+// Handles of CUDA's libraries, destroyed with the object that holds them.
+#pragma once
+
+#include "kernels/cuda/runtime.h"
+
+#include <memory>
+#include <type_traits>
+
+namespace millrace::kernels::cuda {
+
+template <auto Destroy> struct Destroyer
+{
+    template <class Handle> void operator()(Handle* handle) const { (runtime().*Destroy)(handle); }
+};
+
+/// Handle: the library's name of the pointer; Destroy: the member of Runtime that takes it.
+template <class Handle, auto Destroy> using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, Destroyer<Destroy>>;
+
+} // namespace millrace::kernels::cuda
