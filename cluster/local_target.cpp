@@ -144,7 +144,7 @@ Result<LaunchedRun> LocalTarget::launch(protocol::Job job)
     return launched;
 }
 
-Result<LaunchedRun> LocalTarget::resume(const std::string& run)
+Result<LaunchedRun> LocalTarget::resume(const std::string& run, const std::string& device)
 {
     MR_TRY(const protocol::RunFolder folder, m_home.run(run));
     MR_CHECK(checkFolder(folder));
@@ -153,6 +153,7 @@ Result<LaunchedRun> LocalTarget::resume(const std::string& run)
     {
         MR_TRY(const FileLock noRunner, protocol::lockRun(folder));
         job.resume = true;
+        if (!device.empty()) job.device = device;
         MR_CHECK(removeAll(folder.stopRequest()));
         MR_CHECK(durableReplace(folder.job(), protocol::toText(job)));
     }

@@ -38,9 +38,9 @@ public:
     /// runner.log. Fills the job's empty run id, name and cache folder.
     /// Errors: AlreadyExists, NotFound (no runner program), DiskFull, Permission, Io; then no folder is left.
     Result<LaunchedRun> launch(protocol::Job job);
-    /// Starts a runner again in the folder of a run that ended before it had finished.
+    /// Starts a runner again in the folder of a run that ended before it had finished; on `device`, where it is given.
     /// Errors: NotFound, Busy while a runner works there, and those of `launch`.
-    Result<LaunchedRun> resume(const std::string& run);
+    Result<LaunchedRun> resume(const std::string& run, const std::string& device = {});
     /// Runners launched by this object that have ended since the last call. Does not wait.
     std::vector<EndedRunner> ended();
 

@@ -15,8 +15,10 @@ namespace {
 struct Options
 {
     std::vector<std::string> workloads;
+    std::string device = "cpu", precision;
     double seconds = 5;
     int threads = 0;
+    std::int64_t batch = 0;
     bool operations = false, json = false;
 };
 
@@ -25,6 +27,9 @@ Result<nlohmann::json> ask(const Options& options, const std::string& workload)
 {
     MR_TRY(const auto answer, askRunner({{"bench",
                                           {{"workload", workload},
+                                           {"device", options.device},
+                                           {"precision", options.precision},
+                                           {"batch", options.batch},
                                            {"seconds", options.seconds},
                                            {"threads", options.threads},
                                            {"operations", options.operations}}}}));

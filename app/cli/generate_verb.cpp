@@ -18,6 +18,7 @@ struct Options
 {
     std::string model;
     std::string prompt = "\n";
+    std::string device = "cpu";
     std::int64_t tokens = 200, topK = 0;
     double temperature = 0.8, topP = 1;
     std::uint64_t seed = 0;
@@ -66,6 +67,7 @@ Result<int> execute(const Options& options)
     };
     MR_TRY(const auto answer, askRunner({{"generate",
                                           {{"model", path},
+                                           {"device", options.device},
                                            {"prompt", options.prompt},
                                            {"tokens", options.tokens},
                                            {"temperature", options.temperature},
@@ -103,6 +105,7 @@ void addGenerate(CLI::App& command, Outcome& outcome)
                      "A registered model (name, name@alias or name:version), a model's folder or its file")
         ->required();
     verb->add_option("--prompt", options->prompt, "The text to go on from (default: a new line)");
+    verb->add_option("--device", options->device, "cpu (default), cuda, or cuda: and the index or UUID of a GPU");
     verb->add_option("--tokens", options->tokens, "How many tokens are generated (default: 200)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}));
     verb->add_option("--temperature", options->temperature,

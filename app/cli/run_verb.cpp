@@ -4,6 +4,7 @@
 #include "app/cli/terminal.h"
 #include "app/cli/verb.h"
 #include "cluster/local_target.h"
+#include "engine/protocol/device_choice.h"
 #include "kernels/base/files.h"
 #include "kernels/base/text.h"
 #include "kernels/base/units.h"
@@ -18,10 +19,10 @@ namespace {
 
 struct Options
 {
-    std::string file, resume, device = "cpu", experiment;
+    std::string file, resume, device, experiment;
     std::vector<std::string> settings;
     int threads = 0;
-    bool json = false, noCache = false;
+    bool json = false, noCache = false, fitMemory = false;
 };
 
 // What this process may use, which `taskset` and containers make fewer than what there is.
@@ -34,9 +35,6 @@ int usableProcessors()
 
 Result<protocol::Job> makeJob(const Options& options, Record& record, std::string& pipelineName)
 {
-    if (options.device != "cpu")
-        return makeError(Code::Unsupported, str("Device \"", printable(options.device), "\" is not in this build."))
-            .advise("Use --device cpu.");
     const pipeline::Catalogue catalogue = pipeline::Catalogue::create();
     MR_TRY(const PipelineFile file, openPipeline(options.file, options.settings, catalogue));
     printProblems(file.report, options.file);
@@ -47,6 +45,8 @@ Result<protocol::Job> makeJob(const Options& options, Record& record, std::strin
     job.baseDirectory = file.folders.base;
     job.resourceDirectory = file.folders.resources;
     job.cacheDirectory = record.home.cache();
+    if (!options.device.empty()) job.device = options.device;
+    job.fitMemory = options.fitMemory;
     job.threads = options.threads > 0 ? options.threads : usableProcessors();
     job.useCache = !options.noCache;
     pipelineName = file.document.name;
@@ -61,13 +61,14 @@ struct Started
 
 Result<Started> start(const Options& options, Record& record, cluster::LocalTarget& target)
 {
+    if (!options.device.empty()) MR_CHECK(protocol::DeviceChoice::create(options.device));
     if (!options.resume.empty()) {
         MR_TRY(const storage::Run run, record.database->run(options.resume));
         if (run.state == protocol::RunState::Finished)
             return makeError(Code::InvalidArgument,
                              str("Run ", run.name, " has finished; there is nothing to resume."));
         record.follower->follow(run.id);
-        MR_TRY(const cluster::LaunchedRun launched, target.resume(run.id));
+        MR_TRY(const cluster::LaunchedRun launched, target.resume(run.id, options.device));
         return Started{launched.job.run, run.lastSeq};
     }
     std::string pipelineName;
@@ -122,7 +123,11 @@ void addRun(CLI::App& command, Outcome& outcome)
     verb->add_option("--set", options->settings, "Set a parameter: node.param=value (may be given several times)")
         ->excludes(resume)
         ->allow_extra_args(false);
-    verb->add_option("--device", options->device, "cpu");
+    verb->add_option("--device", options->device,
+                     "cpu (default), cuda, or cuda: and the index or UUID of a GPU; with --resume: another than before");
+    verb->add_flag("--fit-memory", options->fitMemory,
+                   "Divide batches further where the GPU's memory does not hold them")
+        ->excludes(resume);
     verb->add_option("--threads", options->threads, "Processor threads (default: all that this process may use)")
         ->check(CLI::Range(1, 1024));
     verb->add_option("--experiment", options->experiment, "The group the run is listed under (default: the pipeline)");

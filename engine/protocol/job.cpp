@@ -1,6 +1,7 @@
 #include "engine/protocol/job.h"
 
 #include "engine/pipeline/document.h"
+#include "engine/protocol/device_choice.h"
 #include "engine/protocol/run_id.h"
 #include "kernels/base/text.h"
 
@@ -63,6 +64,7 @@ std::string toText(const Job& job)
     json["cache_directory"] = job.cacheDirectory;
     json["resource_directory"] = job.resourceDirectory;
     json["device"] = job.device;
+    json["fit_memory"] = job.fitMemory;
     json["threads"] = job.threads;
     json["use_cache"] = job.useCache;
     json["resume"] = job.resume;
@@ -82,12 +84,14 @@ Result<Job> jobFromText(std::string_view text)
     MR_CHECK(take(json, "cache_directory", job.cacheDirectory, isText, "a text"));
     MR_CHECK(take(json, "resource_directory", job.resourceDirectory, isText, "a text"));
     MR_CHECK(take(json, "device", job.device, isText, "a text"));
+    MR_CHECK(take(json, "fit_memory", job.fitMemory, isTruth, "true or false"));
     MR_CHECK(take(json, "threads", job.threads, isThreadCount, "a number from 0 to 4096"));
     MR_CHECK(take(json, "use_cache", job.useCache, isTruth, "true or false"));
     MR_CHECK(take(json, "resume", job.resume, isTruth, "true or false"));
     if (!isRunId(job.run))
         return makeError(Code::InvalidFormat,
                          str("\"run\" of the job is \"", printable(job.run), "\", which is no run id."));
+    MR_CHECK(DeviceChoice::create(job.device));
     const auto pipeline = json.find("pipeline");
     if (pipeline == json.end() || !pipeline->is_object())
         return makeError(Code::InvalidFormat, "The job has no \"pipeline\".");

@@ -17,8 +17,9 @@ struct Job
     std::string baseDirectory;     ///< paths in the pipeline are relative to this
     std::string cacheDirectory;    ///< $MILLRACE_HOME/cache
     std::string resourceDirectory; ///< where the built-in data sets are
-    std::string device = "cpu";
-    int threads = 0; ///< part of the target's shape: the same bits need the same number
+    std::string device = "cpu";    ///< or cuda, cuda:INDEX, cuda:UUID
+    bool fitMemory = false;        ///< divide batches further where the GPU's memory does not hold them
+    int threads = 0;               ///< part of the target's shape: the same bits need the same number
     bool useCache = true;
     bool resume = false;
 };

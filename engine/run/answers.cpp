@@ -2,6 +2,7 @@
 
 #include "engine/data/data.h"
 #include "engine/data/encode.h"
+#include "engine/execute/cuda_module.h"
 #include "engine/formats/model_file.h"
 #include "engine/generate/generator.h"
 #include "engine/pipeline/catalogue.h"
@@ -9,6 +10,7 @@
 #include "engine/protocol/resources.h"
 #include "engine/run/request_lines.h"
 #include "engine/run/workloads.h"
+#include "engine/telemetry/nvml.h"
 #include "engine/train/evaluator.h"
 #include "kernels/base/text.h"
 
@@ -49,6 +51,7 @@ private:
     Result<json> predict(const json& question);
     Result<json> describe(const json& question);
     Result<json> bench(const json& question);
+    Result<json> devices();
     Result<json> generate(const json& question, const Partly& partly, const std::stop_token& stop);
     Result<LoadedModel*> modelAt(const std::string& path);
 
@@ -62,10 +65,11 @@ Result<json> Answerer::answer(const json& request, const Partly& partly, const s
     if (const auto question = request.find("predict"); question != request.end()) return predict(*question);
     if (const auto question = request.find("describe"); question != request.end()) return describe(*question);
     if (const auto question = request.find("bench"); question != request.end()) return bench(*question);
+    if (request.contains("devices")) return devices();
     if (const auto question = request.find("generate"); question != request.end())
         return generate(*question, partly, stop);
     return makeError(Code::InvalidFormat,
-                     "The request asks for none of inspect, predict, describe, generate and bench.");
+                     "The request asks for none of inspect, predict, describe, generate, bench and devices.");
 }
 
 Result<json> Answerer::inspect(const json& question)
@@ -167,6 +171,26 @@ Result<json> Answerer::bench(const json& question)
     if (workload == "machine") return json{{"bench", measureMachine(options.threads)}};
     MR_TRY(json result, runWorkload(workload, options));
     return json{{"bench", std::move(result)}};
+}
+
+// Free memory is the driver's to say: asking CUDA would open every GPU.
+Result<json> Answerer::devices()
+{
+    MR_TRY(const auto devices, execute::cudaDevices());
+    const auto nvml = telemetry::Nvml::open();
+    json list = json::array();
+    for (const kernels::DeviceInfo& device : devices) {
+        list.push_back({{"uuid", device.uuid},
+                        {"name", device.name},
+                        {"index", device.index},
+                        {"memory_bytes", device.memoryBytes}});
+        if (!nvml) continue;
+        const json sample = (*nvml)->sample(device.uuid);
+        if (sample.contains("memory_bytes"))
+            list.back()["free_bytes"] =
+                sample.at("memory_bytes").get<std::uint64_t>() - sample.at("memory_used_bytes").get<std::uint64_t>();
+    }
+    return json{{"devices", std::move(list)}};
 }
 
 Result<json> Answerer::generate(const json& question, const Partly& partly, const std::stop_token& stop)

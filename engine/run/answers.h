@@ -18,12 +18,15 @@ namespace millrace::run {
 ///                                                            {"value"}}
 ///   {"id": 3, "describe": {"model": path}}                   → {"id": 3, "model": {"schema", "classes", "parameters",
 ///   "layers", "columns"}}
-///   {"id": 4, "bench": {"workload": name | "machine", "seconds", "threads", "operations"}}
+///   {"id": 4, "bench": {"workload": name | "machine", "device", "precision", "batch", "seconds", "threads",
+///   "operations"}}
 ///                                                            → {"id": 4, "bench": {…runWorkload, measureMachine…}}
-///   {"id": 5, "generate": {"model": path, "prompt", "tokens", "temperature", "top_k", "top_p", "seed"}}
+///   {"id": 5, "generate": {"model": path, "device", "prompt", "tokens", "temperature", "top_k", "top_p", "seed"}}
 ///                                                            → {"id": 5, "more": true, "text"} for each piece, then
 ///                                                            {"id": 5, "generated": {"prompt_tokens",
 ///                                                            "prompt_seconds", "tokens", "seconds", "stopped"}}
+///   {"id": 6, "devices": {}}                               → {"id": 6, "devices": [{"uuid", "name", "index",
+///                                                            "memory_bytes", "free_bytes"?}]}
 /// or {"id": n, "error": {…}}. {"cancel": 5} stops the answer to 5, which then ends early, and has none of its own. An
 /// image has the size of the model's and runs from 0 (paper) to 1 (ink).
 void answerRequests(std::istream& requests, std::ostream& answers);

@@ -7,6 +7,8 @@
 #include "engine/protocol/job.h"
 #include "engine/protocol/journal.h"
 #include "engine/protocol/run_folder.h"
+#include "engine/run/gpu.h"
+#include "engine/run/replacement.h"
 #include "engine/run/stage.h"
 #include "engine/run/stage_results.h"
 #include "engine/telemetry/sampler.h"
@@ -32,17 +34,23 @@ constexpr std::int64_t kTelemetryIntervalUs = 1'000'000, kFirstTelemetryUs = 150
 class Runner
 {
 public:
-    Runner(protocol::RunFolder folder, protocol::Job job, StageEvents& events, std::stop_token stop)
-        : m_folder(std::move(folder)), m_job(std::move(job)), m_events(events), m_outerStop(std::move(stop))
+    /// `excluded`: the GPUs that were lost in processes which this one replaces.
+    Runner(protocol::RunFolder folder, protocol::Job job, const std::vector<std::string>& excluded, StageEvents& events,
+           std::stop_token stop)
+        : m_folder(std::move(folder)), m_job(std::move(job)), m_excluded(excluded), m_events(events),
+          m_outerStop(std::move(stop))
     {
     }
 
     Status run();
     bool stopAsked() const { return m_stop.stop_requested(); }
+    /// Null on a CPU, and before it was opened.
+    Gpu* gpu() const { return m_gpu.get(); }
 
 private:
     void watch(const std::stop_token& end);
     Status prepare();
+    Status openGpu();
     void emitParameters();
     Status runStage(const pipeline::Node& node);
     Status executeStage(const pipeline::Node& node, const pipeline::NodeSpec& spec, const std::string& key);
@@ -53,9 +61,11 @@ private:
 
     protocol::RunFolder m_folder;
     protocol::Job m_job;
+    const std::vector<std::string>& m_excluded;
     StageEvents& m_events;
     std::stop_token m_outerStop;
-    std::stop_source m_stop; // what the stages see: asked for from outside or by the file `stop`
+    std::unique_ptr<Gpu> m_gpu; // before what stages make on it, so that it goes after that
+    std::stop_source m_stop;    // what the stages see: asked for from outside or by the file `stop`
 
     pipeline::Catalogue m_catalogue = pipeline::Catalogue::create();
     pipeline::Document m_document;
@@ -67,7 +77,8 @@ private:
 // The heartbeat: telemetry once a second, and whether somebody asked the run to stop.
 void Runner::watch(const std::stop_token& end)
 {
-    telemetry::Sampler sampler;
+    telemetry::Nvml* nvml = m_gpu ? m_gpu->nvml() : nullptr;
+    telemetry::Sampler sampler(nvml, m_gpu ? std::vector{m_gpu->info().uuid} : std::vector<std::string>());
     // the first sample comes soon, so that a short run has one too
     std::int64_t lastSampleUs = monotonicMicroseconds() - kTelemetryIntervalUs + kFirstTelemetryUs;
     std::mutex mutex; // only to wait with; nothing is shared
@@ -81,6 +92,7 @@ void Runner::watch(const std::stop_token& end)
         if (monotonicMicroseconds() - lastSampleUs >= kTelemetryIntervalUs) {
             lastSampleUs = monotonicMicroseconds();
             m_events.emit("telemetry", sampler.sample());
+            if (nvml) m_gpu->noteXids(nvml->takeXids());
         }
     }
 }
@@ -117,17 +129,26 @@ Status Runner::prepare()
     for (const pipeline::Problem& problem : report.problems)
         if (problem.severity == pipeline::Severity::Error) return problem.error;
     MR_TRY(m_cache, formats::StageCache::open(m_job.cacheDirectory));
+    return openGpu();
+}
+
+// Where a GPU is asked for and is not there, nothing was begun yet.
+Status Runner::openGpu()
+{
+    MR_TRY(m_gpu, Gpu::open(m_job.device, m_job.cacheDirectory, m_excluded));
+    if (m_gpu) m_events.note(LogLevel::Info, str("Computing on ", m_gpu->name(), ", ", m_gpu->info().libraries, "."));
     return {};
 }
 
 Status Runner::run()
 {
-    m_events.emit("state", {{"state", protocol::name(protocol::RunState::Starting)}});
+    const bool replaces = !m_excluded.empty(); // then the run is running all the while
+    if (!replaces) m_events.emit("state", {{"state", protocol::name(protocol::RunState::Starting)}});
     MR_CHECK(prepare());
-    if (!m_job.resume) emitParameters();
+    if (!m_job.resume && !replaces) emitParameters();
     MR_TRY(const auto order, pipeline::executionOrder(m_document));
     for (const std::string& id : order) emitStage(*m_document.find(id), "waiting");
-    m_events.emit("state", {{"state", protocol::name(protocol::RunState::Running)}});
+    if (!replaces) m_events.emit("state", {{"state", protocol::name(protocol::RunState::Running)}});
 
     const std::jthread watcher([this](std::stop_token end) { watch(end); });
     for (const std::string& id : order) {
@@ -161,7 +182,7 @@ Result<std::string> Runner::keyOf(const pipeline::Node& node, const pipeline::No
     if (node.type.starts_with("data.") && inputs.empty()) {
         MR_TRY(content, data::contentHash(node, spec, {m_job.baseDirectory, m_job.resourceDirectory}));
     } else if (node.type.starts_with("train.") || node.type.starts_with("evaluate.")) {
-        content = str(m_job.device, "/", m_job.threads);
+        content = str(m_gpu ? m_gpu->kind() : m_job.device, "/", m_job.threads);
     }
     return pipeline::cacheKey(node, spec, inputs, content);
 }
@@ -206,9 +227,17 @@ Status Runner::executeStage(const pipeline::Node& node, const pipeline::NodeSpec
     const std::int64_t begin = monotonicMicroseconds();
     // rows that do not fit into memory lie in the cache beside the stage's entry, which refers to them
     const data::RowsPlace place{joinPath(m_job.cacheDirectory, key + ".rows")};
-    StageContext context{
-        node,     spec,          m_catalogue, inputsOf(node),    {m_job.baseDirectory, m_job.resourceDirectory, place},
-        m_folder, m_job.threads, m_events,    m_stop.get_token()};
+    StageContext context{node,
+                         spec,
+                         m_catalogue,
+                         inputsOf(node),
+                         {m_job.baseDirectory, m_job.resourceDirectory, place},
+                         m_folder,
+                         m_job.threads,
+                         m_gpu ? m_gpu->device() : nullptr,
+                         m_job.fitMemory,
+                         m_events,
+                         m_stop.get_token()};
     MR_TRY(StageResult result, function(context));
     const double seconds = static_cast<double>(monotonicMicroseconds() - begin) / 1e6;
     MR_CHECK(m_events.flush(false));
@@ -235,23 +264,47 @@ Status guarded(Runner& runner)
     }
 }
 
+// Says which GPU was lost and why, and lets a new process go on without it. Returns where that cannot be: the run
+// fails.
+Status goOnWithout(Gpu& gpu, const Error& error, const protocol::RunFolder& folder, const FileLock& lock,
+                   std::vector<std::string> excluded, StageEvents& events)
+{
+    const auto xid = gpu.xid();
+    const std::string cause = xid ? str(" (Xid ", *xid, ")") : std::string();
+    nlohmann::json fields{{"device", gpu.info().uuid}, {"error", protocol::errorToJson(error)}};
+    if (xid) fields["xid"] = *xid;
+    events.emit("error", std::move(fields));
+    events.note(LogLevel::Error, str("The GPU ", gpu.name(), " was lost", cause, ": ", error.message));
+    events.note(LogLevel::Warning, "The run goes on in a new process without it, from the last checkpoint.");
+    MR_CHECK(events.flush(true));
+    excluded.push_back(gpu.info().uuid);
+    return replaceProcess(folder, lock, excluded);
+}
+
 } // namespace
 
 Result<Ending> runJob(const std::string& path, std::stop_token stop)
 {
     const protocol::RunFolder folder{path};
-    MR_TRY(const FileLock lock, FileLock::acquire(folder.lock()));
+    Replacement before = Replacement::take(folder);
+    if (!before.lock) {
+        MR_TRY(before.lock, FileLock::acquire(folder.lock()));
+    }
     MR_TRY(const std::string text, readFile(folder.job(), 64u << 20));
     MR_TRY(protocol::Job job, protocol::jobFromText(text));
-    MR_CHECK(removeAll(folder.stopRequest()));
+    if (before.excluded.empty()) MR_CHECK(removeAll(folder.stopRequest())); // one of before
     MR_CHECK(durableReplace(folder.pid(), str(::getpid(), "\n")));
     MR_CHECK(makeDirectories(folder.checkpoints()));
     MR_CHECK(makeDirectories(folder.artifacts()));
     MR_TRY(protocol::JournalWriter journal, protocol::JournalWriter::open(folder.journal()));
     StageEvents events(std::move(journal));
 
-    Runner runner(folder, std::move(job), events, std::move(stop));
-    const Status result = guarded(runner);
+    Runner runner(folder, std::move(job), before.excluded, events, std::move(stop));
+    Status result = guarded(runner);
+    if (!result && result.error().code == Code::DeviceLost && runner.gpu() && !runner.stopAsked())
+        if (auto failed = goOnWithout(*runner.gpu(), result.error(), folder, *before.lock, before.excluded, events);
+            !failed)
+            events.note(LogLevel::Error, failed.error().toString());
     const bool stopped = !result && result.error().code == Code::Cancelled;
     const auto state = result    ? protocol::RunState::Finished
                        : stopped ? protocol::RunState::Stopped

@@ -12,6 +12,10 @@
 #include <stop_token>
 #include <string>
 
+namespace millrace::kernels {
+class Device;
+}
+
 namespace millrace::run {
 
 /// What a port carries; by its type exactly one of these is there (none for metrics and version).
@@ -34,6 +38,8 @@ struct StageContext
     data::Folders folders;
     protocol::RunFolder folder;
     int threads = 1;
+    std::shared_ptr<kernels::Device> device; ///< shared with all that is made on it; null: computes on the CPU
+    bool fitMemory = false;                  ///< divide batches further where the GPU's memory does not hold them
     StageEvents& events;
     std::stop_token stop;
 

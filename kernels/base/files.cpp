@@ -292,4 +292,21 @@ Result<FileLock> FileLock::tryAcquire(const std::string& path)
     return FileLock(std::move(file));
 }
 
+Result<FileLock> FileLock::adopt(int descriptor, const std::string& path)
+{
+    struct stat held
+    {
+    };
+    struct stat named
+    {
+    };
+    if (::fstat(descriptor, &held) != 0 || ::stat(path.c_str(), &named) != 0 || held.st_dev != named.st_dev ||
+        held.st_ino != named.st_ino)
+        return makeError(Code::InvalidArgument, str("Descriptor ", descriptor, " is not open on \"", printable(path), "\"."));
+    FileHandle file(descriptor, path);
+    if (::fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0 || ::flock(descriptor, LOCK_EX | LOCK_NB) != 0)
+        return errnoError("lock", path, errno);
+    return FileLock(std::move(file));
+}
+
 } // namespace millrace

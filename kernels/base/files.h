@@ -85,6 +85,9 @@ public:
     static Result<FileLock> acquire(const std::string& path);
     /// Busy where somebody holds it.
     static Result<FileLock> tryAcquire(const std::string& path);
+    /// A lock that a descriptor holds which this process inherited, kept from children again. Errors: InvalidArgument
+    /// where the descriptor is not open on that file; Busy, Io.
+    static Result<FileLock> adopt(int descriptor, const std::string& path);
     const FileHandle& handle() const { return m_file; }
 
 private:
