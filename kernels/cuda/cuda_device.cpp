@@ -77,9 +77,9 @@ private:
 class CudaDevice final : public Device
 {
 public:
-    explicit CudaDevice(std::unique_ptr<Context> context)
-        : m_context(std::move(context)), m_f32(*m_context, DType::F32), m_bf16(*m_context, DType::BF16),
-          m_f16(*m_context, DType::F16)
+    CudaDevice(std::unique_ptr<Context> context, std::unique_ptr<WaitingSums> sums)
+        : m_context(std::move(context)), m_sums(std::move(sums)), m_f32(*m_context, DType::F32),
+          m_bf16(*m_context, DType::BF16), m_f16(*m_context, DType::F16)
     {
     }
 
@@ -113,10 +113,9 @@ public:
     {
         cuda::convert(*m_context, to, type, from, n);
     }
-    Result<double> dot(const float* a, const float* b, std::uint64_t n) override
-    {
-        return cuda::dot(*m_context, a, b, n);
-    }
+    Result<double> dot(const float* a, const float* b, std::uint64_t n) override { return m_sums->dot(a, b, n); }
+    Result<double> largest(const float* values, std::uint64_t n) override { return m_sums->largest(values, n); }
+    Result<double> sumOfSizes(const float* values, std::uint64_t n) override { return m_sums->sumOfSizes(values, n); }
     void finishGradients(float* gradients, std::uint64_t n, const GradientOptions& options, StepControl* control,
                          StepOutcome* outcome, std::byte* scratch) override
     {
@@ -135,6 +134,7 @@ private:
     }
 
     std::unique_ptr<Context> m_context;
+    std::unique_ptr<WaitingSums> m_sums;
     CudaFactory m_f32, m_bf16, m_f16;
 };
 
@@ -247,7 +247,8 @@ Result<std::unique_ptr<CapturedStep>> CudaDevice::capture(const std::function<vo
 Result<std::unique_ptr<Device>> openDevice(int index, const std::string& cacheFolder)
 {
     MR_TRY(auto context, Context::create(index, cacheFolder));
-    return std::unique_ptr<Device>(std::make_unique<CudaDevice>(std::move(context)));
+    MR_TRY(auto sums, WaitingSums::create(*context));
+    return std::unique_ptr<Device>(std::make_unique<CudaDevice>(std::move(context), std::move(sums)));
 }
 
 } // namespace millrace::kernels::cuda

@@ -109,8 +109,8 @@ struct UpdateOperands
     std::span<float* const> state; ///< as the rule's kState
     void* mirror = nullptr;        ///< the weights in the storage type, or null
     DType mirrorType = DType::BF16;
-    /// Of the mirror; else to the nearest. Element i takes a neighbour with a chance as it is near: it rounds up, away
-    /// from 0, where the bits that are dropped exceed as many of number i mod 4 of Philox block i/4 of
+    /// Of the mirror; else to the nearest. Each element is rounded to one of its two neighbours, the nearer one with the
+    /// greater chance, so that the mirror is right on average. Element i draws number i mod 4 of Philox block i / 4 of
     /// (counter.seed, streamOf("rounding") + counter.step).
     bool stochasticRounding = false;
     std::byte* scratch = nullptr;

@@ -1,0 +1,56 @@
+// Segments cut into pieces, one for each block of a pass over all of them.
+#pragma once
+
+#include "kernels/cuda/context.h"
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace millrace::kernels::cuda {
+
+/// Elements [begin, end) of one segment.
+struct Piece
+{
+    std::uint64_t begin = 0, end = 0;
+    std::uint32_t segment = 0; ///< its index
+    std::uint32_t decays = 0;  ///< whether weight decay applies
+};
+
+/// Cut at multiples of kPieceSize, so that a piece depends on its segment alone.
+std::vector<Piece> piecesOf(std::span<const Segment> segments);
+constexpr std::uint64_t kPieceSize = 4096;
+
+/// A list that stays as it is, in the device's memory.
+template <class T> class DeviceTable
+{
+public:
+    explicit DeviceTable(Context& context) : m_context(context) {}
+    ~DeviceTable() { m_context.runtime().cudaFree(m_data); }
+    DeviceTable(const DeviceTable&) = delete;
+    DeviceTable& operator=(const DeviceTable&) = delete;
+
+    /// Once; waits until it is there. Errors: those of an allocation.
+    Status upload(std::span<const T> rows)
+    {
+        const Runtime& call = m_context.runtime();
+        m_size = rows.size();
+        if (rows.empty()) return {};
+        void* memory = nullptr;
+        MR_CHECK(m_context.asStatus(call.cudaMalloc(&memory, rows.size_bytes()), "an optimizer's table"));
+        m_data = static_cast<T*>(memory);
+        MR_CHECK(m_context.asStatus(
+            call.cudaMemcpyAsync(m_data, rows.data(), rows.size_bytes(), cudaMemcpyHostToDevice, m_context.stream()),
+            "an optimizer's table"));
+        return m_context.asStatus(call.cudaStreamSynchronize(m_context.stream()), "an optimizer's table");
+    }
+    const T* data() const { return m_data; }
+    std::size_t size() const { return m_size; }
+
+private:
+    Context& m_context;
+    T* m_data = nullptr;
+    std::size_t m_size = 0;
+};
+
+} // namespace millrace::kernels::cuda
