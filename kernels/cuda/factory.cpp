@@ -89,6 +89,31 @@ KernelResult CudaFactory::makeMatmul(const Matmul& matmul) const
     return cuda::makeMatmul(m_context, matmul, m_type);
 }
 
+KernelResult CudaFactory::makeSoftmax(const Softmax& softmax) const
+{
+    return cuda::makeSoftmax(m_context, softmax, m_type);
+}
+
+KernelResult CudaFactory::makeSoftmaxBackward(const Softmax& softmax) const
+{
+    return cuda::makeSoftmaxBackward(m_context, softmax, m_type);
+}
+
+KernelResult CudaFactory::makeLogSoftmax(const LogSoftmax& logSoftmax) const
+{
+    return cuda::makeLogSoftmax(m_context, logSoftmax, m_type);
+}
+
+KernelResult CudaFactory::makeLogSoftmaxBackward(const LogSoftmax& logSoftmax) const
+{
+    return cuda::makeLogSoftmaxBackward(m_context, logSoftmax, m_type);
+}
+
+KernelResult CudaFactory::makeCrossEntropy(const CrossEntropy& crossEntropy) const
+{
+    return cuda::makeCrossEntropy(m_context, crossEntropy, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

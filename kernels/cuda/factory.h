@@ -27,6 +27,11 @@ public:
     KernelResult makeDense(const Dense& dense) const override;
     KernelResult makeDenseBackward(const Dense& dense) const override;
     KernelResult makeMatmul(const Matmul& matmul) const override;
+    KernelResult makeSoftmax(const Softmax& softmax) const override;
+    KernelResult makeSoftmaxBackward(const Softmax& softmax) const override;
+    KernelResult makeLogSoftmax(const LogSoftmax& logSoftmax) const override;
+    KernelResult makeLogSoftmaxBackward(const LogSoftmax& logSoftmax) const override;
+    KernelResult makeCrossEntropy(const CrossEntropy& crossEntropy) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;
