@@ -114,6 +114,26 @@ KernelResult CudaFactory::makeCrossEntropy(const CrossEntropy& crossEntropy) con
     return cuda::makeCrossEntropy(m_context, crossEntropy, m_type);
 }
 
+KernelResult CudaFactory::makeEmbedding(const Embedding& embedding) const
+{
+    return cuda::makeEmbedding(m_context, embedding, m_type);
+}
+
+KernelResult CudaFactory::makeEmbeddingBackward(const Embedding& embedding) const
+{
+    return cuda::makeEmbeddingBackward(m_context, embedding, m_type);
+}
+
+KernelResult CudaFactory::makePosition(const Position& position) const
+{
+    return cuda::makePosition(m_context, position, m_type);
+}
+
+KernelResult CudaFactory::makePositionBackward(const Position& position) const
+{
+    return cuda::makePositionBackward(m_context, position, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

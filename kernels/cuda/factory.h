@@ -32,6 +32,10 @@ public:
     KernelResult makeLogSoftmax(const LogSoftmax& logSoftmax) const override;
     KernelResult makeLogSoftmaxBackward(const LogSoftmax& logSoftmax) const override;
     KernelResult makeCrossEntropy(const CrossEntropy& crossEntropy) const override;
+    KernelResult makeEmbedding(const Embedding& embedding) const override;
+    KernelResult makeEmbeddingBackward(const Embedding& embedding) const override;
+    KernelResult makePosition(const Position& position) const override;
+    KernelResult makePositionBackward(const Position& position) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;

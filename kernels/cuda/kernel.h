@@ -75,5 +75,9 @@ KernelResult makeReduce(Context& context, const Reduce& reduce, DType type);
 KernelResult makeReduceBackward(Context& context, const Reduce& reduce, DType type);
 KernelResult makeGather(Context& context, const Gather& gather, DType type);
 KernelResult makeGatherBackward(Context& context, const Gather& gather, DType type);
+KernelResult makeEmbedding(Context& context, const Embedding& embedding, DType type);
+KernelResult makeEmbeddingBackward(Context& context, const Embedding& embedding, DType type);
+KernelResult makePosition(Context& context, const Position& position, DType type);
+KernelResult makePositionBackward(Context& context, const Position& position, DType type);
 
 } // namespace millrace::kernels::cuda
