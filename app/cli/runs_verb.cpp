@@ -1,5 +1,6 @@
 // millrace runs: list, show, compare, export, watch, stop and delete what was run.
 #include "app/cli/follow.h"
+#include "app/cli/gpu_use.h"
 #include "app/cli/terminal.h"
 #include "app/cli/verb.h"
 #include "engine/data/csv.h"
@@ -86,6 +87,8 @@ Result<int> show(const Options& options)
             {{"step", checkpoint.step}, {"epoch", checkpoint.epoch}, {"path", checkpoint.path}});
     json["artifacts"] = nlohmann::json::array();
     for (const auto& artifact : artifacts) json["artifacts"].push_back(artifact.fields);
+    MR_TRY(const auto telemetry, record.database->telemetry(run.id));
+    json["gpus"] = gpuUse(telemetry);
     if (options.json) {
         printJson(json);
         return Done;
@@ -93,6 +96,7 @@ Result<int> show(const Options& options)
     std::printf("%s (%s)\n%s · %s · %s · %s\n%s\n", printable(run.name).c_str(), run.id.c_str(),
                 printable(run.pipelineName).c_str(), std::string(protocol::name(run.state)).c_str(),
                 formatDuration(run.seconds).c_str(), ago(run.createdMs).c_str(), run.folder.c_str());
+    std::fputs(gpuLines(json["gpus"]).c_str(), stdout);
     if (run.cause) std::printf("%s\n", printable(run.cause->toString()).c_str());
     const auto section = [](const char* title, const Table& table) {
         std::printf("\n%s\n%s", title, table.toString().c_str());

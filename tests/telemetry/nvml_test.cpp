@@ -9,7 +9,7 @@ using telemetry::Nvml;
 
 namespace {
 const std::string kFirst = "GPU-11111111-1111-1111-1111-111111111111";
-const std::string kSecond = "GPU-22222222-2222-2222-2222-222222222222";
+const std::string kSecond = "GPU-11111111-1111-1111-1111-111111111112";
 const std::string kLibrary = MILLRACE_FAKE_NVML;
 } // namespace
 
