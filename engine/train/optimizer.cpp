@@ -4,6 +4,7 @@
 #include "kernels/base/text.h"
 #include "kernels/cpu/optimizer.h"
 
+#include <algorithm>
 #include <array>
 
 namespace millrace::train {
@@ -35,11 +36,10 @@ public:
         return {};
     }
 
-    std::map<std::string, std::span<std::byte>> state() override
+    std::map<std::string, std::span<float>> vectors() override
     {
-        std::map<std::string, std::span<std::byte>> all;
-        for (std::size_t i = 0; i < m_state.size(); ++i)
-            all[std::string(Options::kState[i])] = std::as_writable_bytes(m_spans[i]);
+        std::map<std::string, std::span<float>> all;
+        for (std::size_t i = 0; i < m_state.size(); ++i) all[std::string(Options::kState[i])] = m_spans[i];
         return all;
     }
 
@@ -52,82 +52,82 @@ private:
     std::vector<float> m_scratch;
 };
 
-template <class Options> std::unique_ptr<Optimizer> make(Options options, ParameterLayout layout, int threads)
-{
-    return std::make_unique<OneGradient<Options>>(options, std::move(layout), threads);
-}
-
-struct Row
-{
-    std::string_view id;
-    std::unique_ptr<Optimizer> (*create)(const OptimizerSettings&, ParameterLayout, int threads);
-};
-
 using Settings = const OptimizerSettings&;
 using namespace kernels;
 
-constexpr std::array<Row, 12> kRows{{
+struct RuleRow
+{
+    std::string_view id;
+    UpdateRule (*rule)(Settings);
+};
+
+constexpr std::array<RuleRow, 10> kRules{{
     {"sgd",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(Sgd{.momentum = s.momentum, .weightDecay = s.weightDecay, .nesterov = s.nesterov},
-                     std::move(layout), threads);
+     [](Settings s) -> UpdateRule {
+         return Sgd{.momentum = s.momentum, .weightDecay = s.weightDecay, .nesterov = s.nesterov};
      }},
     {"adam",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(Adam{.beta1 = s.beta1, .beta2 = s.beta2, .epsilon = s.epsilon, .weightDecay = s.weightDecay},
-                     std::move(layout), threads);
+     [](Settings s) -> UpdateRule {
+         return Adam{.beta1 = s.beta1, .beta2 = s.beta2, .epsilon = s.epsilon, .weightDecay = s.weightDecay};
      }},
     {"adamw",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(Adam{.beta1 = s.beta1,
-                          .beta2 = s.beta2,
-                          .epsilon = s.epsilon,
-                          .weightDecay = s.weightDecay,
-                          .decoupled = true},
-                     std::move(layout), threads);
+     [](Settings s) -> UpdateRule {
+         return Adam{
+             .beta1 = s.beta1, .beta2 = s.beta2, .epsilon = s.epsilon, .weightDecay = s.weightDecay, .decoupled = true};
      }},
     {"nadam",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(Nadam{.beta1 = s.beta1, .beta2 = s.beta2, .epsilon = s.epsilon, .weightDecay = s.weightDecay},
-                     std::move(layout), threads);
+     [](Settings s) -> UpdateRule {
+         return Nadam{.beta1 = s.beta1, .beta2 = s.beta2, .epsilon = s.epsilon, .weightDecay = s.weightDecay};
      }},
     {"rmsprop",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(RmsProp{.rho = s.rho, .momentum = s.momentum, .epsilon = s.epsilon, .weightDecay = s.weightDecay},
-                     std::move(layout), threads);
+     [](Settings s) -> UpdateRule {
+         return RmsProp{.rho = s.rho, .momentum = s.momentum, .epsilon = s.epsilon, .weightDecay = s.weightDecay};
      }},
-    {"adagrad",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(Adagrad{.epsilon = s.epsilon, .weightDecay = s.weightDecay}, std::move(layout), threads);
-     }},
+    {"adagrad", [](Settings s) -> UpdateRule { return Adagrad{.epsilon = s.epsilon, .weightDecay = s.weightDecay}; }},
     {"adadelta",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(Adadelta{.rho = s.rho, .epsilon = s.epsilon, .weightDecay = s.weightDecay}, std::move(layout),
-                     threads);
+     [](Settings s) -> UpdateRule {
+         return Adadelta{.rho = s.rho, .epsilon = s.epsilon, .weightDecay = s.weightDecay};
      }},
     {"lamb",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(Lamb{.beta1 = s.beta1, .beta2 = s.beta2, .epsilon = s.epsilon, .weightDecay = s.weightDecay},
-                     std::move(layout), threads);
+     [](Settings s) -> UpdateRule {
+         return Lamb{.beta1 = s.beta1, .beta2 = s.beta2, .epsilon = s.epsilon, .weightDecay = s.weightDecay};
      }},
     {"lion",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(Lion{.beta1 = s.beta1, .beta2 = s.beta2, .weightDecay = s.weightDecay}, std::move(layout),
-                     threads);
-     }},
+     [](Settings s) -> UpdateRule { return Lion{.beta1 = s.beta1, .beta2 = s.beta2, .weightDecay = s.weightDecay}; }},
     {"muon",
-     [](Settings s, ParameterLayout layout, int threads) {
-         return make(Muon{.momentum = s.momentum,
-                          .weightDecay = s.weightDecay,
-                          .nesterov = s.nesterov,
-                          .beta1 = s.beta1,
-                          .beta2 = s.beta2,
-                          .epsilon = s.epsilon},
-                     std::move(layout), threads);
+     [](Settings s) -> UpdateRule {
+         return Muon{.momentum = s.momentum,
+                     .weightDecay = s.weightDecay,
+                     .nesterov = s.nesterov,
+                     .beta1 = s.beta1,
+                     .beta2 = s.beta2,
+                     .epsilon = s.epsilon};
      }},
-    {"lbfgs", createLbfgs},
-    {"cg", createConjugateGradients},
 }};
+
+struct LineSearchRow
+{
+    std::string_view id;
+    Result<std::unique_ptr<Optimizer>> (*create)(Settings, ParameterLayout, std::unique_ptr<Vectors>);
+};
+
+constexpr std::array<LineSearchRow, 2> kLineSearches{{{"lbfgs", createLbfgs}, {"cg", createConjugateGradients}}};
+
+/// Null where there is none of that id.
+const LineSearchRow* lineSearch(std::string_view id)
+{
+    const auto found = std::ranges::find(kLineSearches, id, &LineSearchRow::id);
+    return found == kLineSearches.end() ? nullptr : &*found;
+}
+
+Error unknown(std::string_view id)
+{
+    std::vector<std::string_view> known;
+    for (const RuleRow& row : kRules) known.push_back(row.id);
+    for (const LineSearchRow& row : kLineSearches) known.push_back(row.id);
+    return makeError(Code::NotFound, str("There is no optimizer \"", printable(id), "\"."))
+        .advise(didYouMean(id, {known.begin(), known.end()}));
+}
 
 } // namespace
 
@@ -149,16 +149,44 @@ OptimizerSettings OptimizerSettings::of(std::string_view id)
     return settings;
 }
 
+Result<UpdateRule> updateRule(const OptimizerSettings& settings)
+{
+    for (const RuleRow& row : kRules)
+        if (row.id == settings.id) return row.rule(settings);
+    if (lineSearch(settings.id))
+        return makeError(Code::Unsupported, str("The optimizer \"", settings.id,
+                                                "\" searches along a line: it has no "
+                                                "rule by which one gradient moves the weights."));
+    return unknown(settings.id);
+}
+
+std::span<const std::string_view> stateNames(const UpdateRule& rule)
+{
+    return std::visit(
+        [](const auto& options) { return std::span<const std::string_view>(std::decay_t<decltype(options)>::kState); },
+        rule);
+}
+
 Result<std::unique_ptr<Optimizer>> createOptimizer(const OptimizerSettings& settings, ParameterLayout layout,
                                                    int threads)
 {
-    std::vector<std::string_view> known;
-    for (const Row& row : kRows) {
-        if (row.id == settings.id) return row.create(settings, std::move(layout), threads);
-        known.push_back(row.id);
-    }
-    return makeError(Code::NotFound, str("There is no optimizer \"", printable(settings.id), "\"."))
-        .advise(didYouMean(settings.id, {known.begin(), known.end()}));
+    if (lineSearch(settings.id)) return createLineSearch(settings, std::move(layout), hostVectors(threads));
+    MR_TRY(const UpdateRule rule, updateRule(settings));
+    return std::visit(
+        [&](const auto& options) {
+            using Options = std::decay_t<decltype(options)>;
+            return std::unique_ptr<Optimizer>(
+                std::make_unique<OneGradient<Options>>(options, std::move(layout), threads));
+        },
+        rule);
+}
+
+Result<std::unique_ptr<Optimizer>> createLineSearch(const OptimizerSettings& settings, ParameterLayout layout,
+                                                    std::unique_ptr<Vectors> vectors)
+{
+    const LineSearchRow* row = lineSearch(settings.id);
+    if (!row) return unknown(settings.id);
+    return row->create(settings, std::move(layout), std::move(vectors));
 }
 
 } // namespace millrace::train

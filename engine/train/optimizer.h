@@ -1,7 +1,9 @@
 // The optimisers: how the flat buffer of parameters follows the flat buffer of gradients.
 #pragma once
 
+#include "engine/train/optimizers/vectors.h"
 #include "kernels/base/result.h"
+#include "kernels/ops/device.h"
 #include "kernels/ops/optimizer.h"
 
 #include <cstddef>
@@ -27,7 +29,8 @@ struct OptimizerSettings
     static OptimizerSettings of(std::string_view id);
 };
 
-/// The loss as a function of the parameters, over the rows of one step.
+/// The loss as a function of the parameters, over the rows of one step. The spans lie where the optimiser's vectors do:
+/// in the host's memory, or in a GPU's.
 class Objective
 {
 public:
@@ -44,8 +47,10 @@ public:
     virtual ~Optimizer() = default;
     /// One update: evaluates the objective, once or along a line, and moves its parameters. `step` counts from 1.
     virtual Status step(Objective& objective, double learningRate, std::int64_t step) = 0;
-    /// What must be saved to go on later to the same bits, by name.
-    virtual std::map<std::string, std::span<std::byte>> state() = 0;
+    /// What must be saved to go on later to the same bits, by name: vectors, which lie where the objective's do, and
+    /// numbers in the host's memory.
+    virtual std::map<std::string, std::span<float>> vectors() = 0;
+    virtual std::map<std::string, std::span<std::byte>> numbers() { return {}; }
 };
 
 /// The tensors of the parameters' flat buffer, and its size in elements.
@@ -55,13 +60,23 @@ struct ParameterLayout
     std::size_t size = 0;
 };
 
-/// Errors: NotFound with the nearest names.
+/// The rule by which every device updates. Errors: NotFound with the nearest names; Unsupported for an optimiser that
+/// searches along a line, which has none.
+Result<kernels::UpdateRule> updateRule(const OptimizerSettings& settings);
+/// The names of the vectors that a rule keeps, in the order in which updates take them.
+std::span<const std::string_view> stateNames(const kernels::UpdateRule& rule);
+
+/// Any optimiser, on the CPU. Errors: NotFound with the nearest names.
 Result<std::unique_ptr<Optimizer>> createOptimizer(const OptimizerSettings& settings, ParameterLayout layout,
                                                    int threads);
+/// One that searches along a line, where the vectors lie. Errors: NotFound; those of allocating.
+Result<std::unique_ptr<Optimizer>> createLineSearch(const OptimizerSettings& settings, ParameterLayout layout,
+                                                    std::unique_ptr<Vectors> vectors);
 
-// The two that search along a line; see the headers of their files for definitions.
-std::unique_ptr<Optimizer> createLbfgs(const OptimizerSettings& settings, ParameterLayout layout, int threads);
-std::unique_ptr<Optimizer> createConjugateGradients(const OptimizerSettings& settings, ParameterLayout layout,
-                                                    int threads);
+// The two of them; see the headers of their files for definitions.
+Result<std::unique_ptr<Optimizer>> createLbfgs(const OptimizerSettings& settings, ParameterLayout layout,
+                                               std::unique_ptr<Vectors> vectors);
+Result<std::unique_ptr<Optimizer>> createConjugateGradients(const OptimizerSettings& settings, ParameterLayout layout,
+                                                            std::unique_ptr<Vectors> vectors);
 
 } // namespace millrace::train

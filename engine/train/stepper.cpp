@@ -154,7 +154,8 @@ std::map<std::string, std::span<std::byte>> Stepper::state()
 {
     std::map<std::string, std::span<std::byte>> all{{"parameters", std::as_writable_bytes(parameters())},
                                                     {"states", std::as_writable_bytes(m_weights->states())}};
-    for (const auto& [name, bytes] : m_optimizer->state()) all["optimizer." + name] = bytes;
+    for (const auto& [name, values] : m_optimizer->vectors()) all["optimizer." + name] = std::as_writable_bytes(values);
+    for (const auto& [name, bytes] : m_optimizer->numbers()) all["optimizer." + name] = bytes;
     if (!m_average.empty()) all["average"] = std::as_writable_bytes(std::span(m_average));
     return all;
 }

@@ -6,7 +6,6 @@
 // orthogonal, |g·g_previous| >= 0.2 g·g (Powell). PyTorch has none. Weight decay is part of the loss.
 // Source    Polak, Ribière 1969; Nocedal, Wright 2006, Numerical Optimization, section 5.2; Powell 1977.
 #include "engine/train/optimizers/line_search.h"
-#include "kernels/cpu/optimizer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -20,36 +19,49 @@ constexpr double kSmallestGradient = 1e-7, kFarFromOrthogonal = 0.2;
 class ConjugateGradients : public Optimizer
 {
 public:
-    ConjugateGradients(const OptimizerSettings& settings, ParameterLayout layout, int threads)
-        : m_layout(std::move(layout)), m_weightDecay(settings.weightDecay), m_threads(threads),
-          m_direction(m_layout.size), m_previous(m_layout.size), m_start(m_layout.size)
+    ConjugateGradients(const OptimizerSettings& settings, ParameterLayout layout, std::unique_ptr<Vectors> vectors)
+        : m_layout(std::move(layout)), m_weightDecay(settings.weightDecay), m_vectors(std::move(vectors))
     {
+    }
+
+    Status allocate()
+    {
+        MR_TRY(m_direction, m_vectors->allocate(m_layout.size));
+        MR_TRY(m_previous, m_vectors->allocate(m_layout.size));
+        MR_TRY(m_start, m_vectors->allocate(m_layout.size));
+        return {};
     }
 
     Status step(Objective& given, double learningRate, std::int64_t) override
     {
-        RegularisedObjective objective(given, m_layout, m_weightDecay, m_threads);
+        RegularisedObjective objective(given, m_layout, m_weightDecay, *m_vectors);
         MR_TRY(const double loss, objective.evaluate());
         const auto gradient = objective.gradients();
-        if (largestOf(gradient) <= kSmallestGradient) return {};
-        const double slope = chooseDirection(gradient);
-        const bool fresh = m_scalars.t == 0;
-        const double first =
-            fresh ? std::min(1.0, 1 / sumOfSizes(gradient)) * learningRate : m_scalars.t * m_scalars.slope / slope;
-        std::copy(gradient.begin(), gradient.end(), m_previous.begin());
-        std::copy(objective.parameters().begin(), objective.parameters().end(), m_start.begin());
-        Line line(objective, m_start, m_direction, m_threads);
+        MR_TRY(const double largest, m_vectors->largest(gradient));
+        if (largest <= kSmallestGradient) return {};
+        MR_TRY(const double slope, chooseDirection(gradient));
+        double first = m_scalars.t * m_scalars.slope / slope;
+        if (m_scalars.t == 0) {
+            MR_TRY(const double size, m_vectors->sumOfSizes(gradient));
+            first = std::min(1.0, 1 / size) * learningRate;
+        }
+        m_vectors->copy(m_previous, gradient);
+        m_vectors->copy(m_start, objective.parameters());
+        Line line(objective, m_start, m_direction, *m_vectors);
         m_scalars.slope = slope;
         MR_TRY(m_scalars.t, searchLine(line, {0, loss, slope}, first, {.curvature = 0.1}));
         line.moveTo(m_scalars.t);
         return {};
     }
 
-    std::map<std::string, std::span<std::byte>> state() override
+    std::map<std::string, std::span<float>> vectors() override
     {
-        return {{"direction", std::as_writable_bytes(std::span(m_direction))},
-                {"previous_gradient", std::as_writable_bytes(std::span(m_previous))},
-                {"scalars", std::as_writable_bytes(std::span(&m_scalars, 1))}};
+        return {{"direction", m_direction}, {"previous_gradient", m_previous}};
+    }
+
+    std::map<std::string, std::span<std::byte>> numbers() override
+    {
+        return {{"scalars", std::as_writable_bytes(std::span(&m_scalars, 1))}};
     }
 
 private:
@@ -59,33 +71,35 @@ private:
     };
 
     /// Sets the direction and returns the slope along it, which is below 0.
-    double chooseDirection(std::span<const float> gradient)
+    Result<double> chooseDirection(std::span<const float> gradient)
     {
-        const double square = kernels::cpu::squaredNorm(gradient, m_threads);
-        const double before = kernels::cpu::squaredNorm(m_previous, m_threads);
-        const double both = kernels::cpu::dot(gradient, m_previous, m_threads);
+        MR_TRY(const double square, m_vectors->dot(gradient, gradient));
+        MR_TRY(const double before, m_vectors->dot(m_previous, m_previous));
+        MR_TRY(const double both, m_vectors->dot(gradient, m_previous));
         const bool restart = before == 0 || std::abs(both) >= kFarFromOrthogonal * square;
         const double beta = restart ? 0 : std::max(0.0, (square - both) / before);
-        kernels::cpu::combine(m_direction, static_cast<float>(beta), gradient, -1.0F, m_threads);
-        const double slope = kernels::cpu::dot(gradient, m_direction, m_threads);
+        m_vectors->combine(m_direction, static_cast<float>(beta), gradient, -1.0F);
+        MR_TRY(const double slope, m_vectors->dot(gradient, m_direction));
         if (slope < 0) return slope;
-        kernels::cpu::combine(m_direction, 0.0F, gradient, -1.0F, m_threads);
+        m_vectors->combine(m_direction, 0.0F, gradient, -1.0F);
         return -square;
     }
 
     ParameterLayout m_layout;
     double m_weightDecay;
-    int m_threads;
-    std::vector<float> m_direction, m_previous, m_start;
+    std::unique_ptr<Vectors> m_vectors;
+    std::span<float> m_direction, m_previous, m_start;
     Scalars m_scalars;
 };
 
 } // namespace
 
-std::unique_ptr<Optimizer> createConjugateGradients(const OptimizerSettings& settings, ParameterLayout layout,
-                                                    int threads)
+Result<std::unique_ptr<Optimizer>> createConjugateGradients(const OptimizerSettings& settings, ParameterLayout layout,
+                                                            std::unique_ptr<Vectors> vectors)
 {
-    return std::make_unique<ConjugateGradients>(settings, std::move(layout), threads);
+    auto optimizer = std::make_unique<ConjugateGradients>(settings, std::move(layout), std::move(vectors));
+    MR_CHECK(optimizer->allocate());
+    return std::unique_ptr<Optimizer>(std::move(optimizer));
 }
 
 } // namespace millrace::train

@@ -6,7 +6,6 @@
 // Weight decay, which PyTorch's has not, is part of the loss.
 // Source    Nocedal, Wright 2006, Numerical Optimization, algorithms 7.4 and 7.5.
 #include "engine/train/optimizers/line_search.h"
-#include "kernels/cpu/optimizer.h"
 
 #include <algorithm>
 #include <array>
@@ -21,41 +20,58 @@ constexpr double kSmallestGradient = 1e-7, kSmallestSlope = 1e-9, kSmallestCurva
 class Lbfgs : public Optimizer
 {
 public:
-    Lbfgs(const OptimizerSettings& settings, ParameterLayout layout, int threads)
-        : m_layout(std::move(layout)), m_weightDecay(settings.weightDecay), m_threads(threads),
-          m_steps(kHistory * m_layout.size), m_differences(kHistory * m_layout.size), m_direction(m_layout.size),
-          m_previous(m_layout.size), m_start(m_layout.size)
+    Lbfgs(const OptimizerSettings& settings, ParameterLayout layout, std::unique_ptr<Vectors> vectors)
+        : m_layout(std::move(layout)), m_weightDecay(settings.weightDecay), m_vectors(std::move(vectors))
     {
+    }
+
+    Status allocate()
+    {
+        MR_TRY(m_steps, m_vectors->allocate(kHistory * m_layout.size));
+        MR_TRY(m_differences, m_vectors->allocate(kHistory * m_layout.size));
+        MR_TRY(m_direction, m_vectors->allocate(m_layout.size));
+        MR_TRY(m_previous, m_vectors->allocate(m_layout.size));
+        MR_TRY(m_start, m_vectors->allocate(m_layout.size));
+        return {};
     }
 
     Status step(Objective& given, double learningRate, std::int64_t) override
     {
-        RegularisedObjective objective(given, m_layout, m_weightDecay, m_threads);
+        RegularisedObjective objective(given, m_layout, m_weightDecay, *m_vectors);
         MR_TRY(const double loss, objective.evaluate());
         const auto gradient = objective.gradients();
-        if (largestOf(gradient) <= kSmallestGradient) return {};
-        if (m_scalars.iterations > 0) remember(gradient);
-        chooseDirection(gradient);
-        const double slope = kernels::cpu::dot(gradient, m_direction, m_threads);
-        const double first = m_scalars.iterations == 0 ? std::min(1.0, 1 / sumOfSizes(gradient)) : 1.0;
-        std::copy(gradient.begin(), gradient.end(), m_previous.begin());
+        MR_TRY(const double largest, m_vectors->largest(gradient));
+        if (largest <= kSmallestGradient) return {};
+        if (m_scalars.iterations > 0) MR_CHECK(remember(gradient));
+        MR_CHECK(chooseDirection(gradient));
+        MR_TRY(const double slope, m_vectors->dot(gradient, m_direction));
+        double first = 1;
+        if (m_scalars.iterations == 0) {
+            MR_TRY(const double size, m_vectors->sumOfSizes(gradient));
+            first = std::min(1.0, 1 / size);
+        }
+        m_vectors->copy(m_previous, gradient);
         m_scalars.iterations += 1;
         m_scalars.t = 0;
         if (slope > -kSmallestSlope) return {};
-        std::copy(objective.parameters().begin(), objective.parameters().end(), m_start.begin());
-        Line line(objective, m_start, m_direction, m_threads);
+        m_vectors->copy(m_start, objective.parameters());
+        Line line(objective, m_start, m_direction, *m_vectors);
         MR_TRY(m_scalars.t, searchLine(line, {0, loss, slope}, first * learningRate, {}));
         line.moveTo(m_scalars.t);
         return {};
     }
 
-    std::map<std::string, std::span<std::byte>> state() override
+    std::map<std::string, std::span<float>> vectors() override
     {
-        return {{"steps", std::as_writable_bytes(std::span(m_steps))},
-                {"differences", std::as_writable_bytes(std::span(m_differences))},
-                {"direction", std::as_writable_bytes(std::span(m_direction))},
-                {"previous_gradient", std::as_writable_bytes(std::span(m_previous))},
-                {"scalars", std::as_writable_bytes(std::span(&m_scalars, 1))}};
+        return {{"steps", m_steps},
+                {"differences", m_differences},
+                {"direction", m_direction},
+                {"previous_gradient", m_previous}};
+    }
+
+    std::map<std::string, std::span<std::byte>> numbers() override
+    {
+        return {{"scalars", std::as_writable_bytes(std::span(&m_scalars, 1))}};
     }
 
 private:
@@ -69,69 +85,75 @@ private:
         std::array<double, kHistory> inverseCurvature{}; ///< 1 / y·s, by slot
     };
 
-    std::span<float> slot(std::vector<float>& history, std::uint64_t index)
+    std::span<float> slot(std::span<float> history, std::uint64_t index) const
     {
-        return std::span(history).subspan(index * m_layout.size, m_layout.size);
+        return history.subspan(index * m_layout.size, m_layout.size);
     }
     std::uint64_t slotOf(std::uint64_t pair) const { return (m_scalars.first + pair) % kHistory; }
 
     /// Keeps the last step and what it changed of the gradient, where the loss curves upwards along it.
-    void remember(std::span<const float> gradient)
+    Status remember(std::span<const float> gradient)
     {
         const bool full = m_scalars.pairs == kHistory;
         // the slot is free, or that of the oldest pair; which is lost only where the new one is kept
         const std::uint64_t index = full ? m_scalars.first : slotOf(m_scalars.pairs);
-        std::copy(gradient.begin(), gradient.end(), m_start.begin());
-        kernels::cpu::combine(m_start, 1.0F, m_previous, -1.0F,
-                              m_threads); // y, in memory that is free until the search
-        const double curvature = m_scalars.t * kernels::cpu::dot(m_start, m_direction, m_threads);
-        if (curvature <= kSmallestCurvature) return;
-        std::copy(m_start.begin(), m_start.end(), slot(m_differences, index).begin());
-        std::copy(m_direction.begin(), m_direction.end(), slot(m_steps, index).begin());
-        kernels::cpu::scale(slot(m_steps, index), static_cast<float>(m_scalars.t), m_threads);
+        const auto y = m_start; // memory that is free until the search
+        m_vectors->copy(y, gradient);
+        m_vectors->combine(y, 1.0F, m_previous, -1.0F);
+        MR_TRY(const double along, m_vectors->dot(y, m_direction));
+        const double curvature = m_scalars.t * along;
+        if (curvature <= kSmallestCurvature) return {};
+        MR_TRY(const double square, m_vectors->dot(y, y));
+        m_vectors->copy(slot(m_differences, index), y);
+        m_vectors->copy(slot(m_steps, index), m_direction);
+        m_vectors->scale(slot(m_steps, index), static_cast<float>(m_scalars.t));
         m_scalars.inverseCurvature[index] = 1 / curvature;
-        m_scalars.scale = curvature / kernels::cpu::squaredNorm(m_start, m_threads);
+        m_scalars.scale = curvature / square;
         if (full)
             m_scalars.first = slotOf(1);
         else
             m_scalars.pairs += 1;
+        return {};
     }
 
     /// direction = -H gradient
-    void chooseDirection(std::span<const float> gradient)
+    Status chooseDirection(std::span<const float> gradient)
     {
-        std::copy(gradient.begin(), gradient.end(), m_direction.begin());
-        kernels::cpu::scale(m_direction, -1.0F, m_threads);
+        m_vectors->copy(m_direction, gradient);
+        m_vectors->scale(m_direction, -1.0F);
         std::array<double, kHistory> alpha{};
         for (std::uint64_t pair = m_scalars.pairs; pair-- > 0;) {
             const std::uint64_t at = slotOf(pair);
-            alpha[at] = kernels::cpu::dot(slot(m_steps, at), m_direction, m_threads) * m_scalars.inverseCurvature[at];
-            kernels::cpu::combine(m_direction, 1.0F, slot(m_differences, at), static_cast<float>(-alpha[at]),
-                                  m_threads);
+            MR_TRY(const double along, m_vectors->dot(slot(m_steps, at), m_direction));
+            alpha[at] = along * m_scalars.inverseCurvature[at];
+            m_vectors->combine(m_direction, 1.0F, slot(m_differences, at), static_cast<float>(-alpha[at]));
         }
-        kernels::cpu::scale(m_direction, static_cast<float>(m_scalars.scale), m_threads);
+        m_vectors->scale(m_direction, static_cast<float>(m_scalars.scale));
         for (std::uint64_t pair = 0; pair < m_scalars.pairs; ++pair) {
             const std::uint64_t at = slotOf(pair);
-            const double beta =
-                kernels::cpu::dot(slot(m_differences, at), m_direction, m_threads) * m_scalars.inverseCurvature[at];
-            kernels::cpu::combine(m_direction, 1.0F, slot(m_steps, at), static_cast<float>(alpha[at] - beta),
-                                  m_threads);
+            MR_TRY(const double along, m_vectors->dot(slot(m_differences, at), m_direction));
+            const double beta = along * m_scalars.inverseCurvature[at];
+            m_vectors->combine(m_direction, 1.0F, slot(m_steps, at), static_cast<float>(alpha[at] - beta));
         }
+        return {};
     }
 
     ParameterLayout m_layout;
     double m_weightDecay;
-    int m_threads;
-    std::vector<float> m_steps, m_differences; ///< kHistory vectors each
-    std::vector<float> m_direction, m_previous, m_start;
+    std::unique_ptr<Vectors> m_vectors;
+    std::span<float> m_steps, m_differences; ///< kHistory vectors each
+    std::span<float> m_direction, m_previous, m_start;
     Scalars m_scalars;
 };
 
 } // namespace
 
-std::unique_ptr<Optimizer> createLbfgs(const OptimizerSettings& settings, ParameterLayout layout, int threads)
+Result<std::unique_ptr<Optimizer>> createLbfgs(const OptimizerSettings& settings, ParameterLayout layout,
+                                               std::unique_ptr<Vectors> vectors)
 {
-    return std::make_unique<Lbfgs>(settings, std::move(layout), threads);
+    auto optimizer = std::make_unique<Lbfgs>(settings, std::move(layout), std::move(vectors));
+    MR_CHECK(optimizer->allocate());
+    return std::unique_ptr<Optimizer>(std::move(optimizer));
 }
 
 } // namespace millrace::train

@@ -1,26 +1,10 @@
 #include "engine/train/optimizers/line_search.h"
 
-#include "kernels/cpu/optimizer.h"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 namespace millrace::train {
-
-double largestOf(std::span<const float> values)
-{
-    float largest = 0;
-    for (const float value : values) largest = std::max(largest, std::abs(value));
-    return static_cast<double>(largest);
-}
-
-double sumOfSizes(std::span<const float> values)
-{
-    double sum = 0;
-    for (const float value : values) sum += static_cast<double>(std::abs(value));
-    return sum;
-}
 
 Result<double> RegularisedObjective::evaluate()
 {
@@ -31,9 +15,9 @@ Result<double> RegularisedObjective::evaluate()
         const auto first = static_cast<std::size_t>(segment.begin);
         const std::size_t count = static_cast<std::size_t>(segment.end) - first;
         const auto weights = parameters().subspan(first, count);
-        loss += m_weightDecay / 2 * kernels::cpu::squaredNorm(weights, m_threads);
-        kernels::cpu::combine(gradients().subspan(first, count), 1.0F, weights, static_cast<float>(m_weightDecay),
-                              m_threads);
+        MR_TRY(const double square, m_vectors.dot(weights, weights));
+        loss += m_weightDecay / 2 * square;
+        m_vectors.combine(gradients().subspan(first, count), 1.0F, weights, static_cast<float>(m_weightDecay));
     }
     return loss;
 }
@@ -41,20 +25,21 @@ Result<double> RegularisedObjective::evaluate()
 void Line::moveTo(double t)
 {
     const auto parameters = m_objective.parameters();
-    std::copy(m_start.begin(), m_start.end(), parameters.begin());
-    kernels::cpu::combine(parameters, 1.0F, m_direction, static_cast<float>(t), m_threads);
+    m_vectors.copy(parameters, m_start);
+    m_vectors.combine(parameters, 1.0F, m_direction, static_cast<float>(t));
 }
 
 Result<LinePoint> Line::evaluate(double t)
 {
     moveTo(t);
     MR_TRY(const double loss, m_objective.evaluate());
-    return LinePoint{t, loss, kernels::cpu::dot(m_objective.gradients(), m_direction, m_threads)};
+    MR_TRY(const double slope, m_vectors.dot(m_objective.gradients(), m_direction));
+    return LinePoint{t, loss, slope};
 }
 
-double Line::longestMove() const
+Result<double> Line::longestMove() const
 {
-    return largestOf(m_direction);
+    return m_vectors.largest(m_direction);
 }
 
 namespace {
@@ -130,10 +115,11 @@ private:
     /// Cuts the bracket until a point meets both conditions.
     Status zoom()
     {
+        MR_TRY(const double longestMove, m_line.longestMove());
         bool crept = false; // the last cut was close to an end
         for (; m_used < m_options.evaluations; ++m_used) {
             const double from = std::min(low().t, high().t), to = std::max(low().t, high().t);
-            if ((to - from) * m_line.longestMove() < m_options.smallestMove) return {};
+            if ((to - from) * longestMove < m_options.smallestMove) return {};
             double t = lowestOfCubic(m_bracket[0], m_bracket[1], from, to);
             const double margin = 0.1 * (to - from);
             const bool creeps = std::min(to - t, t - from) < margin;

@@ -16,19 +16,19 @@ class Line
 {
 public:
     /// The buffers are kept by the caller while the line is used.
-    Line(Objective& objective, std::span<const float> start, std::span<const float> direction, int threads)
-        : m_objective(objective), m_start(start), m_direction(direction), m_threads(threads)
+    Line(Objective& objective, std::span<const float> start, std::span<const float> direction, Vectors& vectors)
+        : m_objective(objective), m_start(start), m_direction(direction), m_vectors(vectors)
     {
     }
     Result<LinePoint> evaluate(double t);
     /// Goes there without evaluating.
     void moveTo(double t);
-    double longestMove() const; ///< largest element of the direction by size
+    Result<double> longestMove() const; ///< largest element of the direction by size
 
 private:
     Objective& m_objective;
     std::span<const float> m_start, m_direction;
-    int m_threads;
+    Vectors& m_vectors;
 };
 
 struct LineSearchOptions
@@ -49,8 +49,8 @@ Result<double> searchLine(Line& line, const LinePoint& start, double firstStep, 
 class RegularisedObjective : public Objective
 {
 public:
-    RegularisedObjective(Objective& objective, const ParameterLayout& layout, double weightDecay, int threads)
-        : m_objective(objective), m_layout(layout), m_weightDecay(weightDecay), m_threads(threads)
+    RegularisedObjective(Objective& objective, const ParameterLayout& layout, double weightDecay, Vectors& vectors)
+        : m_objective(objective), m_layout(layout), m_weightDecay(weightDecay), m_vectors(vectors)
     {
     }
     Result<double> evaluate() override;
@@ -61,11 +61,7 @@ private:
     Objective& m_objective;
     const ParameterLayout& m_layout;
     double m_weightDecay;
-    int m_threads;
+    Vectors& m_vectors;
 };
-
-// Sizes of a vector, in f64.
-double largestOf(std::span<const float> values);  ///< max |v|
-double sumOfSizes(std::span<const float> values); ///< sum |v|
 
 } // namespace millrace::train
