@@ -134,6 +134,46 @@ KernelResult CudaFactory::makePositionBackward(const Position& position) const
     return cuda::makePositionBackward(m_context, position, m_type);
 }
 
+KernelResult CudaFactory::makeMaxPool2d(const Pool2d& pool2d) const
+{
+    return cuda::makeMaxPool2d(m_context, pool2d, m_type);
+}
+
+KernelResult CudaFactory::makeMaxPool2dBackward(const Pool2d& pool2d) const
+{
+    return cuda::makeMaxPool2dBackward(m_context, pool2d, m_type);
+}
+
+KernelResult CudaFactory::makeAveragePool2d(const Pool2d& pool2d) const
+{
+    return cuda::makeAveragePool2d(m_context, pool2d, m_type);
+}
+
+KernelResult CudaFactory::makeAveragePool2dBackward(const Pool2d& pool2d) const
+{
+    return cuda::makeAveragePool2dBackward(m_context, pool2d, m_type);
+}
+
+KernelResult CudaFactory::makeAdaptiveMaxPool2d(const AdaptivePool2d& adaptivePool2d) const
+{
+    return cuda::makeAdaptiveMaxPool2d(m_context, adaptivePool2d, m_type);
+}
+
+KernelResult CudaFactory::makeAdaptiveMaxPool2dBackward(const AdaptivePool2d& adaptivePool2d) const
+{
+    return cuda::makeAdaptiveMaxPool2dBackward(m_context, adaptivePool2d, m_type);
+}
+
+KernelResult CudaFactory::makeAdaptiveAveragePool2d(const AdaptivePool2d& adaptivePool2d) const
+{
+    return cuda::makeAdaptiveAveragePool2d(m_context, adaptivePool2d, m_type);
+}
+
+KernelResult CudaFactory::makeAdaptiveAveragePool2dBackward(const AdaptivePool2d& adaptivePool2d) const
+{
+    return cuda::makeAdaptiveAveragePool2dBackward(m_context, adaptivePool2d, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

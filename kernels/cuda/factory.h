@@ -36,6 +36,14 @@ public:
     KernelResult makeEmbeddingBackward(const Embedding& embedding) const override;
     KernelResult makePosition(const Position& position) const override;
     KernelResult makePositionBackward(const Position& position) const override;
+    KernelResult makeMaxPool2d(const Pool2d& pool2d) const override;
+    KernelResult makeMaxPool2dBackward(const Pool2d& pool2d) const override;
+    KernelResult makeAveragePool2d(const Pool2d& pool2d) const override;
+    KernelResult makeAveragePool2dBackward(const Pool2d& pool2d) const override;
+    KernelResult makeAdaptiveMaxPool2d(const AdaptivePool2d& adaptivePool2d) const override;
+    KernelResult makeAdaptiveMaxPool2dBackward(const AdaptivePool2d& adaptivePool2d) const override;
+    KernelResult makeAdaptiveAveragePool2d(const AdaptivePool2d& adaptivePool2d) const override;
+    KernelResult makeAdaptiveAveragePool2dBackward(const AdaptivePool2d& adaptivePool2d) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;

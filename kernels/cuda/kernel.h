@@ -79,5 +79,9 @@ KernelResult makeEmbedding(Context& context, const Embedding& embedding, DType t
 KernelResult makeEmbeddingBackward(Context& context, const Embedding& embedding, DType type);
 KernelResult makePosition(Context& context, const Position& position, DType type);
 KernelResult makePositionBackward(Context& context, const Position& position, DType type);
+/// By our own kernels, whatever the type and the width of the heads.
+KernelResult makeTiledAttention(Context& context, const Attention& attention, DType type);
+KernelResult makeTiledAttentionBackward(Context& context, const Attention& attention, DType type);
+KernelResult makeCachedAttention(Context& context, const Attention& attention, DType type);
 
 } // namespace millrace::kernels::cuda
