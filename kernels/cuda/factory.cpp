@@ -174,6 +174,31 @@ KernelResult CudaFactory::makeAdaptiveAveragePool2dBackward(const AdaptivePool2d
     return cuda::makeAdaptiveAveragePool2dBackward(m_context, adaptivePool2d, m_type);
 }
 
+KernelResult CudaFactory::makeMeanSquaredError(const MeanSquaredError& meanSquaredError) const
+{
+    return cuda::makeMeanSquaredError(m_context, meanSquaredError, m_type);
+}
+
+KernelResult CudaFactory::makeMeanAbsoluteError(const MeanAbsoluteError& meanAbsoluteError) const
+{
+    return cuda::makeMeanAbsoluteError(m_context, meanAbsoluteError, m_type);
+}
+
+KernelResult CudaFactory::makeHuber(const Huber& huber) const
+{
+    return cuda::makeHuber(m_context, huber, m_type);
+}
+
+KernelResult CudaFactory::makeBinaryCrossEntropy(const BinaryCrossEntropy& binaryCrossEntropy) const
+{
+    return cuda::makeBinaryCrossEntropy(m_context, binaryCrossEntropy, m_type);
+}
+
+KernelResult CudaFactory::makeKlDivergence(const KlDivergence& klDivergence) const
+{
+    return cuda::makeKlDivergence(m_context, klDivergence, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

@@ -44,6 +44,11 @@ public:
     KernelResult makeAdaptiveMaxPool2dBackward(const AdaptivePool2d& adaptivePool2d) const override;
     KernelResult makeAdaptiveAveragePool2d(const AdaptivePool2d& adaptivePool2d) const override;
     KernelResult makeAdaptiveAveragePool2dBackward(const AdaptivePool2d& adaptivePool2d) const override;
+    KernelResult makeMeanSquaredError(const MeanSquaredError& meanSquaredError) const override;
+    KernelResult makeMeanAbsoluteError(const MeanAbsoluteError& meanAbsoluteError) const override;
+    KernelResult makeHuber(const Huber& huber) const override;
+    KernelResult makeBinaryCrossEntropy(const BinaryCrossEntropy& binaryCrossEntropy) const override;
+    KernelResult makeKlDivergence(const KlDivergence& klDivergence) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;
