@@ -5,6 +5,7 @@
 #include "kernels/ops/device.h"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,10 +53,13 @@ public:
     /// Keeps it, and appends it to the file: a process that does the same at once loses nothing. A file that cannot be
     /// written is measured again by the next process, which is no error of this one.
     void store(const std::string& key, const AlgorithmChoice& choice);
+    /// What was prepared under that key in this process, shared by all kernels that need the same; null at first.
+    std::shared_ptr<const void>& prepared(const std::string& key) { return m_prepared[key]; }
 
 private:
     std::string m_path, m_header;
     AlgorithmFile m_file;
+    std::map<std::string, std::shared_ptr<const void>> m_prepared;
     bool m_measures = true;
 };
 

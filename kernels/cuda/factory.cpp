@@ -89,6 +89,26 @@ KernelResult CudaFactory::makeMatmul(const Matmul& matmul) const
     return cuda::makeMatmul(m_context, matmul, m_type);
 }
 
+KernelResult CudaFactory::makeConv2d(const Conv2d& conv) const
+{
+    return cuda::makeConv2d(m_context, conv, m_type);
+}
+
+KernelResult CudaFactory::makeConv2dBackward(const Conv2d& conv, Gradients wanted) const
+{
+    return cuda::makeConv2dBackward(m_context, conv, m_type, wanted);
+}
+
+KernelResult CudaFactory::makeConvTranspose2d(const ConvTranspose2d& conv) const
+{
+    return cuda::makeConvTranspose2d(m_context, conv, m_type);
+}
+
+KernelResult CudaFactory::makeConvTranspose2dBackward(const ConvTranspose2d& conv, Gradients wanted) const
+{
+    return cuda::makeConvTranspose2dBackward(m_context, conv, m_type, wanted);
+}
+
 KernelResult CudaFactory::makeSoftmax(const Softmax& softmax) const
 {
     return cuda::makeSoftmax(m_context, softmax, m_type);

@@ -27,6 +27,10 @@ public:
     KernelResult makeDense(const Dense& dense) const override;
     KernelResult makeDenseBackward(const Dense& dense) const override;
     KernelResult makeMatmul(const Matmul& matmul) const override;
+    KernelResult makeConv2d(const Conv2d& conv) const override;
+    KernelResult makeConv2dBackward(const Conv2d& conv, Gradients wanted) const override;
+    KernelResult makeConvTranspose2d(const ConvTranspose2d& conv) const override;
+    KernelResult makeConvTranspose2dBackward(const ConvTranspose2d& conv, Gradients wanted) const override;
     KernelResult makeSoftmax(const Softmax& softmax) const override;
     KernelResult makeSoftmaxBackward(const Softmax& softmax) const override;
     KernelResult makeLogSoftmax(const LogSoftmax& logSoftmax) const override;

@@ -50,6 +50,10 @@ KernelResult makeGroupNormBackward(Context& context, const GroupNorm& norm, DTyp
 KernelResult makeDense(Context& context, const Dense& dense, DType type);
 KernelResult makeDenseBackward(Context& context, const Dense& dense, DType type);
 KernelResult makeMatmul(Context& context, const Matmul& matmul, DType type);
+KernelResult makeConv2d(Context& context, const Conv2d& conv, DType type);
+KernelResult makeConv2dBackward(Context& context, const Conv2d& conv, DType type, Gradients wanted);
+KernelResult makeConvTranspose2d(Context& context, const ConvTranspose2d& conv, DType type);
+KernelResult makeConvTranspose2dBackward(Context& context, const ConvTranspose2d& conv, DType type, Gradients wanted);
 KernelResult makeSoftmax(Context& context, const Softmax& softmax, DType type);
 KernelResult makeSoftmaxBackward(Context& context, const Softmax& softmax, DType type);
 KernelResult makeLogSoftmax(Context& context, const LogSoftmax& softmax, DType type);
