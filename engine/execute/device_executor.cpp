@@ -128,6 +128,13 @@ void DeviceExecutor::enqueue() const
     for (const Step& step : m_steps) execute(step);
 }
 
+Status DeviceExecutor::uploadInputs() const
+{
+    for (const Staged& port : m_staged)
+        if (port.input) device().copy(address(port.id), m_staging->at(port.offset), port.sizeBytes);
+    return device().status();
+}
+
 Result<std::byte*> DeviceExecutor::onDevice(std::string_view port) const
 {
     MR_TRY(const TensorId id, m_program.graph.port(port));
@@ -146,8 +153,7 @@ Status DeviceExecutor::setCounter(std::uint64_t seed, std::uint64_t step)
 Status DeviceExecutor::run(std::uint64_t seed, std::uint64_t step, bool checkFinite)
 {
     MR_CHECK(setCounter(seed, step));
-    for (const Staged& port : m_staged)
-        if (port.input) device().copy(address(port.id), m_staging->at(port.offset), port.sizeBytes);
+    MR_CHECK(uploadInputs());
     if (checkFinite) {
         MR_TRY(const Step* broken, runChecked());
         if (broken)

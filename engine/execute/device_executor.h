@@ -22,6 +22,8 @@ public:
 
     /// Enqueues all operations on the compute queue. Seed and step are those of the weights' StepControl.
     void enqueue() const;
+    /// Enqueues the copies of all inputs to their ports; they stay there until they are written again.
+    Status uploadInputs() const;
     /// Where a port's values are on the device. Errors: NotFound.
     Result<std::byte*> onDevice(std::string_view port) const;
     float* gradientsOnDevice() const { return reinterpret_cast<float*>(m_gradients->at(0)); }

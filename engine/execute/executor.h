@@ -43,6 +43,8 @@ public:
     Status fetch();
     /// To the GPU, with the mirror. Nothing to do on the CPU. Errors: those of the device.
     Status publish();
+    /// The states alone. Errors: those of the device.
+    Status publishStates();
 
     /// For what changes them where they are: addresses in the GPU's memory. Only where the place has a device.
     struct OnDevice

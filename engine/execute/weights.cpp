@@ -147,9 +147,16 @@ Status Weights::publish()
     if (!self.place.device) return {};
     kernels::Device& device = *self.place.device;
     device.copy(self.onDevice.parameters->at(0), self.parameters.at(0), self.parameters.sizeBytes());
-    device.copy(self.onDevice.states->at(0), self.states.at(0), self.states.sizeBytes());
     refreshMirror();
-    return device.synchronize();
+    return publishStates();
+}
+
+Status Weights::publishStates()
+{
+    const Content& self = *m_content;
+    if (!self.place.device) return {};
+    self.place.device->copy(self.onDevice.states->at(0), self.states.at(0), self.states.sizeBytes());
+    return self.place.device->synchronize();
 }
 
 void Weights::refreshMirror()

@@ -31,14 +31,15 @@ Status copy(const formats::ModelTensor& from, const execute::Weights::Named& to)
 
 } // namespace
 
-Result<Decoder> Decoder::create(const formats::Model& model, const pipeline::Catalogue& catalogue, int threads)
+Result<Decoder> Decoder::create(const formats::Model& model, const pipeline::Catalogue& catalogue,
+                                const execute::Place& place)
 {
     Decoder decoder;
     MR_TRY(decoder.m_layers, pipeline::layersFromJson(model.layers));
     decoder.m_catalogue = &catalogue;
     decoder.m_schema = model.schema;
     decoder.m_places = model.schema.features.rank() == 1 ? model.schema.features[0] : 0;
-    decoder.m_threads = threads;
+    decoder.m_place = place;
     MR_TRY(const execute::Executor* executor, decoder.executorFor(1));
     decoder.m_limited = executor->program().graph.ports().contains("offset");
     for (const auto& parameter : decoder.m_weights->namedParameters()) {
@@ -51,9 +52,10 @@ Result<Decoder> Decoder::create(const formats::Model& model, const pipeline::Cat
         if (const formats::ModelTensor* tensor = find(model, state.name))
             MR_CHECK(copy(*tensor, state));
         else
-            decoder.m_memory.push_back(state.values);
+            decoder.m_memory.push_back(state.bytes);
     }
-    decoder.reset();
+    MR_CHECK(decoder.m_weights->publish());
+    MR_CHECK(decoder.reset());
     return decoder;
 }
 
@@ -62,19 +64,20 @@ Result<execute::Executor*> Decoder::executorFor(std::int64_t steps)
     auto& executor = m_executors[steps];
     if (!executor) {
         MR_TRY(graph::Graph graph, pipeline::buildDecoder(m_layers, *m_catalogue, m_schema, steps, m_places));
-        MR_TRY(compile::Program program, compile::plan(std::move(graph), compile::Mode::Inference));
+        MR_TRY(compile::Program program, execute::planFor(std::move(graph), compile::Mode::Inference, m_place));
         if (!m_weights) {
-            MR_TRY(m_weights, execute::Weights::create(program, 0));
+            MR_TRY(m_weights, execute::Weights::create(program, 0, m_place));
         }
-        MR_TRY(executor, execute::Executor::create(std::move(program), m_weights, m_threads));
+        MR_TRY(executor, execute::Executor::create(std::move(program), m_weights, m_place.threads));
     }
     return executor.get();
 }
 
-void Decoder::reset()
+Status Decoder::reset()
 {
-    for (const auto values : m_memory) std::fill(values.begin(), values.end(), 0.0f);
+    for (const auto bytes : m_memory) std::fill(bytes.begin(), bytes.end(), std::byte{0});
     m_length = 0;
+    return m_weights->publishStates();
 }
 
 Result<std::span<const float>> Decoder::read(std::span<const std::int32_t> tokens, std::stop_token stop)

@@ -16,17 +16,18 @@ namespace millrace::generate {
 class Decoder
 {
 public:
-    /// Copies the model's weights. `catalogue` must live as long. `threads`: how many it may use (0: all).
+    /// Copies the model's weights to the place. `catalogue` must live as long.
     /// Errors: InvalidArgument for a model of rows, Unsupported naming a layer that needs the whole text,
     /// InvalidFormat where the weights are not those of the layers, OutOfMemory.
-    static Result<Decoder> create(const formats::Model& model, const pipeline::Catalogue& catalogue, int threads);
+    static Result<Decoder> create(const formats::Model& model, const pipeline::Catalogue& catalogue,
+                                  const execute::Place& place);
 
     /// Reads on and returns the logits (vocabulary) of the token that follows, valid until the next call.
     /// `tokens` is not empty. Errors: InvalidArgument for an id outside the vocabulary or more tokens than there are
     /// places; Cancelled, after which only reset() helps.
     Result<std::span<const float>> read(std::span<const std::int32_t> tokens, std::stop_token stop = {});
-    /// Forgets everything that was read.
-    void reset();
+    /// Forgets everything that was read. Errors: those of the device.
+    Status reset();
 
     std::int64_t length() const { return m_length; } ///< tokens that it remembers
     /// The most tokens that it can remember; 0: a recurrent model, which has no such limit.
@@ -42,9 +43,9 @@ private:
     pipeline::RowsSchema m_schema;
     std::int64_t m_places = 0, m_length = 0;
     bool m_limited = false;
-    int m_threads = 0;
+    execute::Place m_place;                      // its device outlives the weights
     std::shared_ptr<execute::Weights> m_weights; // shared with the executors
-    std::vector<std::span<float>> m_memory;      ///< the states that are no part of the model's file
+    std::vector<std::span<std::byte>> m_memory;  ///< the states that are no part of the model's file
     std::map<std::int64_t, std::unique_ptr<execute::Executor>> m_executors; ///< by the length of the piece
 };
 

@@ -48,14 +48,15 @@ Status GenerateOptions::check() const
     return sample.check();
 }
 
-Result<Generator> Generator::create(const formats::Model& model, const pipeline::Catalogue& catalogue, int threads)
+Result<Generator> Generator::create(const formats::Model& model, const pipeline::Catalogue& catalogue,
+                                    const execute::Place& place)
 {
     MR_TRY(data::Tokenizer tokenizer, tokenizerOf(model));
     if (tokenizer.vocabulary() != model.schema.vocabulary)
         return makeError(Code::InvalidFormat,
                          str("The model takes ", model.schema.vocabulary, " different tokens, but its tokenizer has ",
                              tokenizer.vocabulary(), "."));
-    MR_TRY(Decoder decoder, Decoder::create(model, catalogue, threads));
+    MR_TRY(Decoder decoder, Decoder::create(model, catalogue, place));
     return Generator(std::move(decoder), std::move(tokenizer));
 }
 
@@ -73,7 +74,7 @@ Result<Generated> Generator::generate(std::string_view prompt, const GenerateOpt
     if (places > 0 && done.promptTokens > places) text.erase(text.begin(), text.end() - places);
 
     const auto start = std::chrono::steady_clock::now();
-    m_decoder.reset();
+    MR_CHECK(m_decoder.reset());
     Status drawn;
     if (const auto logits = m_decoder.read(text, stop)) {
         done.promptSeconds = secondsSince(start);
@@ -107,7 +108,7 @@ Status Generator::draw(std::vector<std::int32_t>& text, std::span<const float> l
         if (m_decoder.places() > 0 && m_decoder.length() == m_decoder.places()) {
             const std::int64_t half = std::max<std::int64_t>(1, m_decoder.places() / 2);
             text.erase(text.begin(), text.end() - half);
-            m_decoder.reset();
+            MR_CHECK(m_decoder.reset());
             MR_TRY(logits, m_decoder.read(text, stop));
         } else {
             MR_TRY(logits, m_decoder.read(std::span(text).last(1), stop));

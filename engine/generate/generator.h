@@ -31,7 +31,8 @@ class Generator
 public:
     /// The model's preprocessing must hold its tokenizer. `catalogue` must live as long.
     /// Errors: InvalidArgument for a model that is not of text, and those of Decoder::create.
-    static Result<Generator> create(const formats::Model& model, const pipeline::Catalogue& catalogue, int threads);
+    static Result<Generator> create(const formats::Model& model, const pipeline::Catalogue& catalogue,
+                                    const execute::Place& place);
 
     /// Gives the text that follows the prompt to `piece`, as it comes: whole characters, where the tokens make any.
     /// Of a text longer than the model can look at, it looks at the end: when its places are full, it reads the last

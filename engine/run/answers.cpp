@@ -95,10 +95,10 @@ Result<LoadedModel*> Answerer::modelAt(const std::string& path)
     LoadedModel model;
     model.sha256 = loaded.sha256;
     if (loaded.model.schema.vocabulary > 0) {
-        MR_TRY(auto generator, generate::Generator::create(loaded.model, m_catalogue, 0));
+        MR_TRY(auto generator, generate::Generator::create(loaded.model, m_catalogue, {}));
         model.generator = std::make_unique<generate::Generator>(std::move(generator));
     } else {
-        MR_TRY(auto evaluator, train::Evaluator::create(loaded.model, m_catalogue, 1));
+        MR_TRY(auto evaluator, train::Evaluator::create(loaded.model, m_catalogue, {.threads = 1}));
         model.evaluator = std::make_unique<train::Evaluator>(std::move(evaluator));
     }
     model.model = std::move(loaded.model);
@@ -167,8 +167,15 @@ Result<json> Answerer::bench(const json& question)
     options.seconds = question.value("seconds", options.seconds);
     options.threads = question.value("threads", options.threads);
     options.operations = question.value("operations", options.operations);
+    options.device = question.value("device", options.device);
+    options.cacheFolder = question.value("cache", options.cacheFolder);
+    options.precision = question.value("precision", options.precision);
+    options.batch = question.value("batch", options.batch);
     const std::string workload = question.value("workload", "");
-    if (workload == "machine") return json{{"bench", measureMachine(options.threads)}};
+    if (workload == "machine") {
+        MR_TRY(json machine, measureMachine(options));
+        return json{{"bench", std::move(machine)}};
+    }
     MR_TRY(json result, runWorkload(workload, options));
     return json{{"bench", std::move(result)}};
 }

@@ -12,9 +12,11 @@ class BestWeights
 {
 public:
     /// Keeps a copy where the loss is the lowest so far. Returns how many observations ago the lowest was: 0 now.
-    std::int64_t observe(double loss, std::int64_t number, execute::Weights& weights)
+    /// Errors: those of the device.
+    Result<std::int64_t> observe(double loss, std::int64_t number, execute::Weights& weights)
     {
         if (loss < m_loss) {
+            MR_CHECK(weights.fetch());
             m_loss = loss;
             m_number = number;
             m_parameters.assign(weights.parameters().begin(), weights.parameters().end());
@@ -25,11 +27,13 @@ public:
     /// The number of the lowest observation, from 1; 0 where there was none.
     std::int64_t number() const { return m_number; }
 
-    void copyTo(execute::Weights& weights) const
+    /// Errors: those of the device.
+    Status copyTo(execute::Weights& weights) const
     {
-        if (m_number == 0) return;
+        if (m_number == 0) return {};
         std::copy(m_parameters.begin(), m_parameters.end(), weights.parameters().begin());
         std::copy(m_states.begin(), m_states.end(), weights.states().begin());
+        return weights.publish();
     }
 
     void appendTo(NamedBytes& buffers)

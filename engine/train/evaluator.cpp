@@ -67,17 +67,18 @@ Result<Evaluator> Evaluator::create(const pipeline::Document& layers, const pipe
     return evaluator;
 }
 
-Result<Evaluator> Evaluator::create(const formats::Model& model, const pipeline::Catalogue& catalogue, int threads)
+Result<Evaluator> Evaluator::create(const formats::Model& model, const pipeline::Catalogue& catalogue,
+                                    const execute::Place& place)
 {
     MR_TRY(const pipeline::Document layers, pipeline::layersFromJson(model.layers));
     MR_TRY(graph::Graph graph, pipeline::buildModel(layers, catalogue, model.schema, 1));
-    MR_TRY(const compile::Program program, compile::plan(std::move(graph), compile::Mode::Inference));
-    MR_TRY(auto weights, execute::Weights::create(program, 0));
+    MR_TRY(const compile::Program program, execute::planFor(std::move(graph), compile::Mode::Inference, place));
+    MR_TRY(auto weights, execute::Weights::create(program, 0, place));
     MR_CHECK(loadTensors(model, *weights));
     const auto loss =
         model.schema.target == TargetKind::Number ? compile::Loss::MeanSquaredError : compile::Loss::CrossEntropy;
     return create(layers, catalogue, model.schema, std::move(weights), {model.targetOffset, model.targetFactor}, loss,
-                  threads);
+                  place.threads);
 }
 
 Result<execute::Executor*> Evaluator::executorFor(std::int64_t batch)
@@ -85,7 +86,8 @@ Result<execute::Executor*> Evaluator::executorFor(std::int64_t batch)
     auto& executor = m_executors[batch];
     if (!executor) {
         MR_TRY(graph::Graph graph, pipeline::buildModel(m_layers, *m_catalogue, m_schema, batch));
-        MR_TRY(compile::Program program, compile::plan(std::move(graph), compile::Mode::Inference));
+        MR_TRY(compile::Program program,
+               execute::planFor(std::move(graph), compile::Mode::Inference, m_weights->place()));
         MR_TRY(executor, execute::Executor::create(std::move(program), m_weights, m_threads));
     }
     return executor.get();

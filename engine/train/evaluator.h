@@ -42,7 +42,8 @@ public:
                                     const pipeline::RowsSchema& schema, std::shared_ptr<execute::Weights> weights,
                                     TargetScale scale, compile::Loss loss, int threads);
     /// With weights of its own, from a model file; measures cross-entropy or the mean squared error.
-    static Result<Evaluator> create(const formats::Model& model, const pipeline::Catalogue& catalogue, int threads);
+    static Result<Evaluator> create(const formats::Model& model, const pipeline::Catalogue& catalogue,
+                                    const execute::Place& place);
 
     /// The rows' features must be preprocessed as the model was trained. Errors: InvalidArgument for another schema,
     /// Diverged, those of reading.

@@ -50,10 +50,12 @@ public:
 
     Status prepare();
     Status run();
-    formats::Model model();
+    Result<formats::Model> model();
 
 private:
     Status trainStep();
+    Status takeFigures();
+    Status finishSteps();
     Status measure();
     Status restore();
     Status saveCheckpoint();
@@ -114,12 +116,16 @@ Status Trainer::restore()
     MR_TRY(const auto found, m_checkpoints.load());
     if (!found) return {};
     m_position = Position::fromJson(found->folder.meta);
-    return Checkpoints::restore(*found, m_stepper->state());
+    MR_TRY(const NamedBytes all, m_stepper->state());
+    MR_CHECK(Checkpoints::restore(*found, all));
+    return m_stepper->restored();
 }
 
 Status Trainer::saveCheckpoint()
 {
-    return m_checkpoints.save(m_position.step, 0, m_stepper->state(), m_position.toJson());
+    MR_CHECK(finishSteps());
+    MR_TRY(const NamedBytes all, m_stepper->state());
+    return m_checkpoints.save(m_position.step, 0, all, m_position.toJson());
 }
 
 Status Trainer::run()
@@ -136,7 +142,7 @@ Status Trainer::run()
         if (m_checkpoints.secondsSinceLast() >= (measures ? kCheckpointSeconds : kCheckpointWithinSeconds))
             MR_CHECK(saveCheckpoint());
     }
-    m_stepper->exchangeAverage();
+    MR_CHECK(m_stepper->exchangeAverage());
     return m_observer.flush(false);
 }
 
@@ -144,28 +150,44 @@ Status Trainer::trainStep()
 {
     m_windows->goTo(m_position.step);
     const double rate = m_schedule.rate(m_position.step, m_position.plateau.reductions);
-    MR_TRY(const StepFigures figures, m_stepper->step(*m_windows, m_position.step, rate));
+    MR_CHECK(m_stepper->step(*m_windows, m_position.step, rate));
     m_position.step += 1;
-    m_position.weightSum += figures.weight;
-    m_position.lossSum += figures.loss * figures.weight;
-    m_observer.metric("train.batch_loss", m_position.step, figures.loss);
-    protocol::Progress progress =
-        m_meter.at(m_position.step, static_cast<double>(m_settings.batchSize * m_settings.context));
-    progress.loss = figures.loss;
-    m_observer.advanced(progress);
-    return {};
+    return takeFigures();
+}
+
+// Adds up what the steps that are done found out; a GPU is a few steps behind.
+Status Trainer::takeFigures()
+{
+    while (true) {
+        MR_TRY(const auto figures, m_stepper->figures());
+        if (!figures) return {};
+        m_position.weightSum += figures->weight;
+        m_position.lossSum += figures->loss * figures->weight;
+        m_observer.metric("train.batch_loss", figures->step + 1, figures->loss);
+        protocol::Progress progress =
+            m_meter.at(figures->step + 1, static_cast<double>(m_settings.batchSize * m_settings.context));
+        progress.loss = figures->loss;
+        m_observer.advanced(progress);
+    }
+}
+
+Status Trainer::finishSteps()
+{
+    MR_CHECK(m_stepper->finish());
+    return takeFigures();
 }
 
 Status Trainer::measure()
 {
+    MR_CHECK(finishSteps());
     double watched = m_position.lossSum / m_position.weightSum;
     m_observer.metric("train.loss", m_position.step, watched);
     m_observer.metric("train.learning_rate", m_position.step,
                       m_schedule.rate(m_position.step - 1, m_position.plateau.reductions));
     if (m_evaluator) {
-        m_stepper->exchangeAverage();
+        MR_CHECK(m_stepper->exchangeAverage());
         MR_TRY(watched, m_evaluator->loss());
-        m_stepper->exchangeAverage();
+        MR_CHECK(m_stepper->exchangeAverage());
         m_observer.metric("validation.loss", m_position.step, watched);
         m_observer.metric("validation.perplexity", m_position.step, std::exp(watched));
     }
@@ -174,13 +196,13 @@ Status Trainer::measure()
     return {};
 }
 
-formats::Model Trainer::model()
+Result<formats::Model> Trainer::model()
 {
     formats::Model model;
     model.layers = pipeline::layersToJson(m_input.layers);
     model.schema = windowSchema(*m_input.tokens, m_settings.context);
     model.preprocessing.steps.push_back(m_input.tokens->tokenizer);
-    storeTensors(*m_stepper->weights(), model);
+    MR_CHECK(storeTensors(*m_stepper->weights(), model));
     return model;
 }
 

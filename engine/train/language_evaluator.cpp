@@ -19,7 +19,8 @@ Result<std::unique_ptr<LanguageEvaluator>> LanguageEvaluator::create(const Train
         if (rows == 0) continue;
         MR_TRY(graph::Graph graph, pipeline::buildModel(model.layers, model.catalogue, model.schema, rows));
         MR_TRY(graph, compile::withLoss(std::move(graph), model.loss));
-        MR_TRY(compile::Program program, compile::plan(std::move(graph), compile::Mode::Inference));
+        MR_TRY(compile::Program program,
+               execute::planFor(std::move(graph), compile::Mode::Inference, weights->place()));
         MR_TRY(self->m_executors[rows], execute::Executor::create(std::move(program), weights, threads));
     }
     return self;

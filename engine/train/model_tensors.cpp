@@ -6,11 +6,13 @@
 
 namespace millrace::train {
 
-void storeTensors(execute::Weights& weights, formats::Model& model)
+Status storeTensors(execute::Weights& weights, formats::Model& model)
 {
+    MR_CHECK(weights.fetch());
     for (const auto& named : {weights.namedParameters(), weights.namedStates()})
         for (const auto& tensor : named)
             model.tensors.push_back({tensor.name, tensor.shape, {tensor.values.begin(), tensor.values.end()}});
+    return {};
 }
 
 Status loadTensors(const formats::Model& model, execute::Weights& weights)
@@ -27,7 +29,7 @@ Status loadTensors(const formats::Model& model, execute::Weights& weights)
                                      " but its layer takes ", tensor.shape.toString(), "."));
             std::copy(found->values.begin(), found->values.end(), tensor.values.begin());
         }
-    return {};
+    return weights.publish();
 }
 
 } // namespace millrace::train

@@ -7,7 +7,8 @@
 namespace millrace::train {
 
 /// Appends every parameter and state to the model's tensors, by name.
-void storeTensors(execute::Weights& weights, formats::Model& model);
+/// Errors: those of the device.
+Status storeTensors(execute::Weights& weights, formats::Model& model);
 /// Sets every parameter and state from the model's tensors. Errors: InvalidFormat for one that is missing or of
 /// another shape.
 Status loadTensors(const formats::Model& model, execute::Weights& weights);

@@ -11,6 +11,12 @@ bool isFullBatch(const OptimizerSettings& optimizer)
     return row && row->fullBatch;
 }
 
+execute::Place StepSettings::place() const
+{
+    const DType storage = precision == "bf16" ? DType::BF16 : precision == "f16" ? DType::F16 : DType::F32;
+    return {.threads = threads, .device = device, .storage = device ? storage : DType::F32};
+}
+
 Result<NodeValues> NodeValues::create(const pipeline::Node& node, const pipeline::NodeSpec& spec)
 {
     for (const pipeline::ParamSpec& param : spec.params)

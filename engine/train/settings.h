@@ -1,7 +1,7 @@
 // What supervised and language training share of their settings, and how it is read from a training node.
 #pragma once
 
-#include "engine/compile/program.h"
+#include "engine/execute/place.h"
 #include "engine/pipeline/catalogue.h"
 #include "engine/train/optimizer.h"
 #include "engine/train/schedule.h"
@@ -21,9 +21,15 @@ struct StepSettings
     double average = 0;   ///< part of the moving average of the weights that a step keeps; 0: none
     std::int64_t accumulation = 1; ///< micro-batches that a batch is divided into
     double labelSmoothing = 0;
-    std::string precision = "f32";  ///< or bf16
-    std::string recompute = "none"; ///< or blocks
-    int threads = 0;                ///< 0: as many as the processor has
+    /// f32, tf32 (products may round their factors), bf16, f16. On the CPU bf16 rounds the factors of products; on a
+    /// GPU bf16 and f16 are what activations are stored in.
+    std::string precision = "f32";
+    bool stochasticRounding = false;                   ///< of the stored parameters on a GPU; else to the nearest
+    std::string recompute = "none";                    ///< or blocks
+    int threads = 0;                                   ///< 0: as many as the processor has
+    std::shared_ptr<kernels::Device> device = nullptr; ///< shared with whoever evaluates; null: the CPU
+
+    execute::Place place() const;
 };
 
 /// Whether the optimiser looks at all rows in each step.

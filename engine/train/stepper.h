@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace millrace::train {
@@ -15,55 +16,49 @@ namespace millrace::train {
 /// What a step found out about its rows, before it moved the weights.
 struct StepFigures
 {
+    std::int64_t step = 0;
     double loss = 0;    ///< mean
     double weight = 0;  ///< of the rows in a mean over several steps: how many, or the sum of their weights
     double correct = 0; ///< hits among the labels; 0 where the loss counts none
     std::int64_t rows = 0;
 };
 
-class Stepper : private Objective
+/// Steps are begun and finish in order. On the CPU a step is done when step() returns; a GPU may be a few steps behind,
+/// so that neither waits for the other. finish() before anything that looks at the weights.
+class Stepper
 {
 public:
-    /// Makes programs, kernels and memory for micro-batches of these sizes; no others can be trained on later.
-    /// Errors: those of the model, OutOfMemory.
+    /// Makes programs, kernels and memory for micro-batches of these sizes; no others can be trained on later. On the
+    /// GPU where the settings have a device. Errors: those of the model, OutOfMemory, those of the device.
     static Result<std::unique_ptr<Stepper>> create(const TrainingModel& model, const StepSettings& settings,
                                                    const std::vector<std::int64_t>& batchSizes);
+    virtual ~Stepper() = default;
 
-    /// Makes step number `step` (from 0) on the rows. Errors: Diverged naming the layer, those of reading.
-    Result<StepFigures> step(StepRows& rows, std::int64_t step, double learningRate);
+    /// Begins step number `step` (from 0) on the rows. Errors: Diverged naming the layer (perhaps of an earlier step,
+    /// after which no weight was moved), those of reading and of the device.
+    virtual Status step(StepRows& rows, std::int64_t step, double learningRate) = 0;
+    /// The figures of the next step that is done; nothing where none is. Errors: as step().
+    virtual Result<std::optional<StepFigures>> figures() = 0;
+    /// Waits for all steps that were begun; their figures can then be taken. Errors: as step().
+    virtual Status finish() = 0;
+
+    /// Exchanges the weights and their moving average, where there is one: for measuring, and back again.
+    virtual Status exchangeAverage() = 0;
+    /// All that a checkpoint must keep, by name, as it is after finish(); the bytes may be overwritten with what was
+    /// kept, and then restored() is called. Errors: those of the device.
+    virtual Result<std::map<std::string, std::span<std::byte>>> state() = 0;
+    virtual Status restored() = 0;
 
     const std::shared_ptr<execute::Weights>& weights() const { return m_weights; }
     /// Whether the figures count hits.
     bool countsCorrect() const { return m_countsCorrect; }
-    /// Exchanges the weights and their moving average, where there is one: for measuring, and back again.
-    void exchangeAverage();
-    /// All that a checkpoint must keep, by name.
-    std::map<std::string, std::span<std::byte>> state();
 
-private:
-    Stepper(const StepSettings& settings) : m_settings(settings) {}
-    Result<double> evaluate() override;
-    std::span<float> parameters() override { return m_weights->parameters(); }
-    std::span<float> gradients() override { return m_gradients; }
-
-    Result<execute::Executor*> run(const MicroBatch& rows, std::int64_t index);
-    Error diverged(const execute::Executor& executor, bool lossIsFinite) const;
-    void clip();
-
-    StepSettings m_settings;
-    std::shared_ptr<execute::Weights> m_weights;                            // shared by all executors and the evaluator
-    std::map<std::int64_t, std::unique_ptr<execute::Executor>> m_executors; // by rows
-    std::unique_ptr<Optimizer> m_optimizer;
-    bool m_fullBatch = false, m_countsCorrect = false;
-    std::vector<float> m_sum;     ///< of the micro-batches' gradients; empty where each step has but one
-    std::vector<float> m_average; ///< of the weights; empty where there is none
-
-    // of the step that is made
-    StepRows* m_rows = nullptr;
-    std::int64_t m_step = 0;
-    std::span<float> m_gradients;
-    StepFigures m_figures;
-    bool m_evaluated = false;
+protected:
+    std::shared_ptr<execute::Weights> m_weights; // shared by all executors and the evaluator
+    bool m_countsCorrect = false;
 };
+
+/// The Diverged of a step, naming the layer where it first shows.
+Error divergence(const execute::Executor& executor, std::int64_t step, bool lossIsFinite);
 
 } // namespace millrace::train

@@ -76,21 +76,23 @@ public:
 
     Status prepare();
     Status run();
-    formats::Model model();
+    Result<formats::Model> model();
 
 private:
     Status prepareRows(compile::Loss loss);
     Status prepareModel(compile::Loss loss);
     void prepareSchedule();
     void tellWhatDiffers();
-    NamedBytes buffers();
+    Result<NamedBytes> buffers();
     Status restore();
     Status saveCheckpoint();
     Status trainEpoch();
     Status trainStep();
+    Status takeFigures();
+    Status finishSteps();
     Status finishEpoch();
     Result<double> validate(std::int64_t epoch);
-    void reportProgress(double batchLoss);
+    void reportProgress(const StepFigures& figures);
     const pipeline::RowsSchema& schema() const { return m_input.train->schema; }
 
     const SupervisedSettings& m_settings;
@@ -182,9 +184,9 @@ void Trainer::tellWhatDiffers()
                                         "once, not over the whole batch.");
 }
 
-NamedBytes Trainer::buffers()
+Result<NamedBytes> Trainer::buffers()
 {
-    NamedBytes all = m_stepper->state();
+    MR_TRY(NamedBytes all, m_stepper->state());
     m_best.appendTo(all);
     return all;
 }
@@ -195,14 +197,18 @@ Status Trainer::restore()
     if (!found) return {};
     m_position = Position::fromJson(found->folder.meta);
     m_best.fromJson(found->folder.meta, *m_stepper->weights());
-    return Checkpoints::restore(*found, buffers());
+    MR_TRY(const NamedBytes all, buffers());
+    MR_CHECK(Checkpoints::restore(*found, all));
+    return m_stepper->restored();
 }
 
 Status Trainer::saveCheckpoint()
 {
+    MR_CHECK(finishSteps());
     nlohmann::json position = m_position.toJson();
     m_best.toJson(position);
-    return m_checkpoints.save(m_position.step, m_position.epoch, buffers(), position);
+    MR_TRY(const NamedBytes all, buffers());
+    return m_checkpoints.save(m_position.step, m_position.epoch, all, position);
 }
 
 Status Trainer::run()
@@ -211,8 +217,8 @@ Status Trainer::run()
         MR_CHECK(trainEpoch());
         MR_CHECK(finishEpoch());
     }
-    m_stepper->exchangeAverage();
-    if (m_settings.earlyStopping > 0) m_best.copyTo(*m_stepper->weights());
+    MR_CHECK(m_stepper->exchangeAverage());
+    if (m_settings.earlyStopping > 0) MR_CHECK(m_best.copyTo(*m_stepper->weights()));
     return m_observer.flush(false);
 }
 
@@ -235,26 +241,41 @@ Status Trainer::trainEpoch()
 Status Trainer::trainStep()
 {
     const double rate = m_schedule.rate(m_position.step, m_position.plateau.reductions);
-    MR_TRY(const StepFigures figures, m_stepper->step(*m_rows, m_position.step, rate));
+    MR_CHECK(m_stepper->step(*m_rows, m_position.step, rate));
     m_position.step += 1;
     m_position.stepInEpoch += 1;
-    m_position.rowsSeen += figures.rows;
-    m_position.weightSum += figures.weight;
-    m_position.lossSum += figures.loss * figures.weight;
-    m_position.correctSum += figures.correct;
-    m_observer.metric("train.batch_loss", m_position.step, figures.loss);
-    reportProgress(figures.loss);
-    return {};
+    return takeFigures();
 }
 
-void Trainer::reportProgress(double batchLoss)
+// Adds up what the steps that are done found out; a GPU is a few steps behind.
+Status Trainer::takeFigures()
+{
+    while (true) {
+        MR_TRY(const auto figures, m_stepper->figures());
+        if (!figures) return {};
+        m_position.rowsSeen += figures->rows;
+        m_position.weightSum += figures->weight;
+        m_position.lossSum += figures->loss * figures->weight;
+        m_position.correctSum += figures->correct;
+        m_observer.metric("train.batch_loss", figures->step + 1, figures->loss);
+        reportProgress(*figures);
+    }
+}
+
+Status Trainer::finishSteps()
+{
+    MR_CHECK(m_stepper->finish());
+    return takeFigures();
+}
+
+void Trainer::reportProgress(const StepFigures& figures)
 {
     const double rowsPerStep =
         static_cast<double>(m_input.train->rows()) / static_cast<double>(m_rows->stepsPerEpoch());
-    protocol::Progress progress = m_meter.at(m_position.step, rowsPerStep);
+    protocol::Progress progress = m_meter.at(figures.step + 1, rowsPerStep);
     progress.epoch = m_position.epoch + 1;
     progress.epochs = m_settings.epochs;
-    progress.loss = batchLoss;
+    progress.loss = figures.loss;
     if (m_stepper->countsCorrect())
         progress.accuracy = m_position.correctSum / static_cast<double>(m_position.rowsSeen);
     m_observer.advanced(progress);
@@ -272,6 +293,7 @@ Result<double> Trainer::validate(std::int64_t epoch)
 
 Status Trainer::finishEpoch()
 {
+    MR_CHECK(finishSteps());
     const std::int64_t epoch = m_position.epoch + 1;
     double watched = m_position.lossSum / m_position.weightSum;
     m_observer.metric("train.loss", epoch, watched);
@@ -279,17 +301,18 @@ Status Trainer::finishEpoch()
         m_observer.metric("train.accuracy", epoch, m_position.correctSum / static_cast<double>(m_position.rowsSeen));
     m_observer.metric("train.learning_rate", epoch,
                       m_schedule.rate(m_position.step - 1, m_position.plateau.reductions));
-    m_stepper->exchangeAverage();
+    MR_CHECK(m_stepper->exchangeAverage());
     if (m_input.validation) {
         MR_TRY(watched, validate(epoch));
     }
-    if (m_settings.earlyStopping > 0 &&
-        m_best.observe(watched, epoch, *m_stepper->weights()) >= m_settings.earlyStopping) {
-        m_position.done = true;
-        m_observer.note(LogLevel::Info,
-                        str("Stopped early after epoch ", epoch, "; the best was epoch ", m_best.number(), "."));
+    if (m_settings.earlyStopping > 0) {
+        MR_TRY(const std::int64_t since, m_best.observe(watched, epoch, *m_stepper->weights()));
+        m_position.done = since >= m_settings.earlyStopping;
+        if (m_position.done)
+            m_observer.note(LogLevel::Info,
+                            str("Stopped early after epoch ", epoch, "; the best was epoch ", m_best.number(), "."));
     }
-    m_stepper->exchangeAverage();
+    MR_CHECK(m_stepper->exchangeAverage());
     m_position.plateau.observe(watched, m_schedule.patience);
     m_position.epoch = epoch;
     m_position.stepInEpoch = 0;
@@ -299,7 +322,7 @@ Status Trainer::finishEpoch()
     return {};
 }
 
-formats::Model Trainer::model()
+Result<formats::Model> Trainer::model()
 {
     formats::Model model;
     model.layers = pipeline::layersToJson(m_input.layers);
@@ -307,7 +330,7 @@ formats::Model Trainer::model()
     model.preprocessing = m_input.train->preprocessing;
     model.targetOffset = m_scale.offset;
     model.targetFactor = m_scale.factor;
-    storeTensors(*m_stepper->weights(), model);
+    MR_CHECK(storeTensors(*m_stepper->weights(), model));
     return model;
 }
 

@@ -11,7 +11,10 @@ namespace millrace::train {
 Result<compile::Program> trainingProgram(const TrainingModel& model, const StepSettings& settings, std::int64_t batch)
 {
     MR_TRY(graph::Graph graph, pipeline::buildModel(model.layers, model.catalogue, model.schema, batch));
-    if (settings.precision != "f32") {
+    if (!settings.device && settings.precision == "f16")
+        return makeError(Code::Unsupported, "The precision f16 needs a GPU.").advise("Use bf16 or f32 on the CPU.");
+    const bool ofProducts = settings.device ? settings.precision == "tf32" : settings.precision != "f32";
+    if (ofProducts) { // on a GPU, bf16 and f16 are how activations are stored
         MR_TRY(graph, compile::withPrecision(std::move(graph), settings.precision));
     }
     compile::LossOptions options = model.options;
@@ -20,7 +23,7 @@ Result<compile::Program> trainingProgram(const TrainingModel& model, const StepS
     if (settings.recompute == "blocks") {
         MR_TRY(graph, compile::withRecompute(graph));
     }
-    return compile::plan(std::move(graph), compile::Mode::Training);
+    return execute::planFor(std::move(graph), compile::Mode::Training, settings.place());
 }
 
 namespace {

@@ -184,7 +184,8 @@ struct Finish
         float& lossScale = control->counter.lossScale;
         const double factor = 1 / (static_cast<double>(options.weight) * static_cast<double>(lossScale));
         const double norm = sqrt(squares) * factor;
-        const bool finite = norm - norm == 0;
+        // without a loss scale to lower nothing mends a step: all that are on their way are left out as well
+        const bool finite = norm - norm == 0 && (options.dynamicScale || outcome->finite != 0);
         const bool clips = options.clipNorm > 0 && norm > options.clipNorm;
         outcome->gradientNorm = norm;
         outcome->finite = finite ? 1 : 0;

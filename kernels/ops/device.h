@@ -77,7 +77,8 @@ struct StepOutcome
 {
     double gradientNorm = 0;        ///< before clipping, without the loss scale
     float gradientFactor = 1;       ///< what updates multiply gradients by: clipping, averaging, 1/lossScale
-    std::uint32_t finite = 1;       ///< 0: a gradient was NaN or infinite, and updates leave everything as it was
+    std::uint32_t finite = 1;       ///< 0: a gradient was NaN or infinite, and updates leave everything as it was; it
+                                    ///< stays 0 until the host sets it, but for a dynamic loss scale
     std::uint32_t goodSteps = 0;    ///< finite ones since the loss scale changed
     std::uint32_t skippedSteps = 0; ///< not finite ones in all
 };
@@ -109,9 +110,9 @@ struct UpdateOperands
     std::span<float* const> state; ///< as the rule's kState
     void* mirror = nullptr;        ///< the weights in the storage type, or null
     DType mirrorType = DType::BF16;
-    /// Of the mirror; else to the nearest. Each element is rounded to one of its two neighbours, the nearer one with the
-    /// greater chance, so that the mirror is right on average. Element i draws number i mod 4 of Philox block i / 4 of
-    /// (counter.seed, streamOf("rounding") + counter.step).
+    /// Of the mirror; else to the nearest. Each element is rounded to one of its two neighbours, the nearer one with
+    /// the greater chance, so that the mirror is right on average. Element i draws number i mod 4 of Philox block i / 4
+    /// of (counter.seed, streamOf("rounding") + counter.step).
     bool stochasticRounding = false;
     std::byte* scratch = nullptr;
     const StepControl* control = nullptr; ///< learning rate and step; those in the rule are not read

@@ -144,7 +144,7 @@ void TrainTest::earlyStoppingRestoresTheBest()
     QVERIFY(losses.size() < 200);
     double best = 1e9;
     for (const auto& [epoch, loss] : losses) best = std::min(best, loss);
-    auto evaluator = Evaluator::create(*model, m_catalogue, 1);
+    auto evaluator = Evaluator::create(*model, m_catalogue, {.threads = 1});
     QVERIFY(evaluator);
     QCOMPARE(evaluator->run(held)->loss, best);
 }
@@ -215,7 +215,7 @@ void TrainTest::numbersAreLearntInTheirUnit()
     Recorder recorder;
     const auto model = train(settings, rows, &rows, recorder, folder.path());
     QVERIFY(model);
-    auto evaluator = Evaluator::create(*model, m_catalogue, 1);
+    auto evaluator = Evaluator::create(*model, m_catalogue, {.threads = 1});
     const auto evaluation = evaluator->run(rows);
     QVERIFY2(evaluation->r2 > 0.97, qPrintable(QString::number(evaluation->r2)));
     QVERIFY(std::abs(evaluator->outputs(rows.row(0), 1)->at(0) - rows.targets[0]) < 2e5f);

@@ -86,8 +86,9 @@ Status TrainingTest::compare(const TrainingCase& training)
     const auto steps = static_cast<std::int64_t>(training.losses.size());
     for (std::int64_t step = 0; step < steps; ++step) {
         rows.draw(step);
-        MR_TRY(const auto figures, stepper->step(rows, step, training.learningRate));
-        MR_CHECK(check(figures.loss, training.losses[static_cast<std::size_t>(step)], str("step ", step)));
+        MR_CHECK(stepper->step(rows, step, training.learningRate));
+        MR_TRY(const auto figures, stepper->figures());
+        MR_CHECK(check(figures.value().loss, training.losses[static_cast<std::size_t>(step)], str("step ", step)));
     }
     rows.draw(steps);
     if (training.inference) {
@@ -95,7 +96,7 @@ Status TrainingTest::compare(const TrainingCase& training)
         MR_CHECK(check(loss, *training.inference, "inference"));
     }
     if (training.averaged) {
-        stepper->exchangeAverage();
+        MR_CHECK(stepper->exchangeAverage());
         MR_TRY(const double loss, inferenceLoss(model, training, *stepper, rows.whole()));
         MR_CHECK(check(loss, *training.averaged, "averaged"));
     }
