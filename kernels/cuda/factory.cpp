@@ -219,6 +219,21 @@ KernelResult CudaFactory::makeKlDivergence(const KlDivergence& klDivergence) con
     return cuda::makeKlDivergence(m_context, klDivergence, m_type);
 }
 
+KernelResult CudaFactory::makeAttention(const Attention& attention) const
+{
+    return cuda::makeTiledAttention(m_context, attention, m_type);
+}
+
+KernelResult CudaFactory::makeAttentionBackward(const Attention& attention) const
+{
+    return cuda::makeTiledAttentionBackward(m_context, attention, m_type);
+}
+
+KernelResult CudaFactory::makeCachedAttention(const Attention& attention) const
+{
+    return cuda::makeCachedAttention(m_context, attention, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

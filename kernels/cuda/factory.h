@@ -53,6 +53,9 @@ public:
     KernelResult makeHuber(const Huber& huber) const override;
     KernelResult makeBinaryCrossEntropy(const BinaryCrossEntropy& binaryCrossEntropy) const override;
     KernelResult makeKlDivergence(const KlDivergence& klDivergence) const override;
+    KernelResult makeAttention(const Attention& attention) const override;
+    KernelResult makeAttentionBackward(const Attention& attention) const override;
+    KernelResult makeCachedAttention(const Attention& attention) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;
