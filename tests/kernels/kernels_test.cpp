@@ -1,5 +1,6 @@
 // What the case files cannot say: refused dimensions, extreme values, dropout's mask, and the whole-buffer functions.
 #include "kernels/base/random.h"
+#include "kernels/base/text.h"
 #include "kernels/cpu/kernel.h"
 #include "kernels/cpu/optimizer.h"
 
@@ -7,6 +8,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 using namespace millrace;
 using namespace millrace::kernels;
@@ -72,14 +74,16 @@ private slots:
     void optimizersDoNotDependOnThreads();
     void normAndScale();
     void everyNonFiniteValueIsFound();
+    void castsRoundToTheNearest_data();
+    void castsRoundToTheNearest();
 };
 
 void KernelsTest::impossibleDimensionsAreRefused_data()
 {
     QTest::addColumn<std::string>("message");
     QTest::addColumn<std::string>("expected");
-    const auto add = [](const char* name, const KernelResult& kernel, const char* expected) {
-        QTest::newRow(name) << (kernel ? std::string("accepted") : kernel.error().message) << std::string(expected);
+    const auto add = [](const char* name, const KernelResult& kernel, const std::string& expected) {
+        QTest::newRow(name) << (kernel ? std::string("accepted") : kernel.error().message) << expected;
     };
     const Conv2d conv{
         .batch = 1, .height = 4, .width = 4, .channels = 4, .outputChannels = 4, .kernelHeight = 3, .kernelWidth = 3};
@@ -117,6 +121,19 @@ void KernelsTest::impossibleDimensionsAreRefused_data()
         "reduce: of 2 axes 2 are marked, expected as many and at least one to reduce.");
     add("concatenate", cpu::makeConcatenate({2, {{3, true}, {-1, true}}}, 1),
         "concatenate: a part's size is -1, expected at least 0.");
+    add("cast", cpu::makeCast({4, DType::F32, DType::F32}, 1),
+        "cast: from f32 to f32, expected two of f32, bf16 and f16.");
+    add("cast to integers", cpu::makeCast({4, DType::F32, DType::I32}, 1),
+        "cast: from f32 to i32, expected two of f32, bf16 and f16.");
+    const char* fused = ": the CPU has no kernel that does several operations at once.";
+    add("dense with an activation",
+        cpu::makeDense({.batch = 1, .inputs = 1, .outputs = 1, .epilogue = Epilogue::Relu}, 1), str("dense", fused));
+    add("batch norm with ReLU", cpu::makeBatchNorm({.rows = 1, .channels = 2, .relu = true}, 1),
+        str("batch_norm", fused));
+    add("batch norm with an addend", cpu::makeBatchNormBackward({.rows = 1, .channels = 2, .addend = true}, 1),
+        str("batch_norm", fused));
+    add("layer norm with a residual", cpu::makeLayerNormBackward({.rows = 1, .columns = 2, .residual = true}, 1),
+        str("layer_norm", fused));
 }
 
 void KernelsTest::impossibleDimensionsAreRefused()
@@ -293,6 +310,55 @@ void KernelsTest::everyNonFiniteValueIsFound()
             values[i] = 0;
         }
     }
+}
+
+void KernelsTest::castsRoundToTheNearest_data()
+{
+    QTest::addColumn<int>("type");
+    QTest::newRow("bf16") << static_cast<int>(DType::BF16);
+    QTest::newRow("f16") << static_cast<int>(DType::F16);
+}
+
+void KernelsTest::castsRoundToTheNearest()
+{
+    QFETCH(int, type);
+    const auto half = static_cast<DType>(type);
+    const auto converted = [&](auto to, DType toType, const auto& from, DType fromType) {
+        std::vector<decltype(to)> result(from.size());
+        const void* input = from.data();
+        void* output = result.data();
+        const auto count = static_cast<std::int64_t>(from.size());
+        cpu::makeCast({count, fromType, toType}, 2).value()->run({.inputs = {&input, 1}, .outputs = {&output, 1}});
+        return result;
+    };
+    // every positive finite number of the type, and infinity
+    std::vector<std::uint16_t> bits(half == DType::BF16 ? 0x7F81 : 0x7C01);
+    std::iota(bits.begin(), bits.end(), std::uint16_t{0});
+    const auto values = converted(float{}, DType::F32, bits, half);
+    QCOMPARE(values.front(), 0.0f);
+    QCOMPARE(values[half == DType::BF16 ? 0x3F80 : 0x3C00], 1.0f);
+    QCOMPARE(values[1], half == DType::BF16 ? 0x1p-133f : 0x1p-24f);
+    QVERIFY(std::isinf(values.back()));
+    QCOMPARE(converted(std::uint16_t{}, half, values, DType::F32), bits);
+
+    // halfway between two neighbours the even one is taken, just beside it the nearer one
+    std::vector<float> between;
+    std::vector<std::uint16_t> expected;
+    for (std::size_t i = 0; i + 1 < values.size(); ++i) {
+        const bool last = i + 2 == values.size(); // the next one would be twice the last one's power of 2
+        const double above = last ? 2.0 * values[i] - values[i - 1] : values[i + 1];
+        const auto middle = static_cast<float>((values[i] + above) / 2);
+        const std::uint16_t lower = bits[i], upper = bits[i + 1];
+        for (const auto& [value, nearest] :
+             {std::pair(middle, lower % 2 == 0 ? lower : upper), std::pair(std::nextafter(middle, 0.0f), lower),
+              std::pair(std::nextafter(middle, INFINITY), upper)}) {
+            between.insert(between.end(), {value, -value});
+            expected.insert(expected.end(), {nearest, static_cast<std::uint16_t>(nearest | 0x8000U)});
+        }
+    }
+    QCOMPARE(converted(std::uint16_t{}, half, between, DType::F32), expected);
+    const auto nan = converted(std::uint16_t{}, half, std::vector<float>{std::nanf("")}, DType::F32);
+    QVERIFY(std::isnan(converted(float{}, DType::F32, nan, half)[0]));
 }
 
 QTEST_GUILESS_MAIN(KernelsTest)
