@@ -8,6 +8,7 @@
 #include "engine/protocol/journal.h"
 #include "engine/protocol/run_folder.h"
 #include "engine/run/gpu.h"
+#include "engine/run/gpu_memory.h"
 #include "engine/run/replacement.h"
 #include "engine/run/stage.h"
 #include "engine/run/stage_results.h"
@@ -50,7 +51,7 @@ public:
 private:
     void watch(const std::stop_token& end);
     Status prepare();
-    Status openGpu();
+    Status openGpu(const pipeline::CheckReport& report);
     void emitParameters();
     Status runStage(const pipeline::Node& node);
     Status executeStage(const pipeline::Node& node, const pipeline::NodeSpec& spec, const std::string& key);
@@ -129,14 +130,18 @@ Status Runner::prepare()
     for (const pipeline::Problem& problem : report.problems)
         if (problem.severity == pipeline::Severity::Error) return problem.error;
     MR_TRY(m_cache, formats::StageCache::open(m_job.cacheDirectory));
-    return openGpu();
+    return openGpu(report);
 }
 
-// Where a GPU is asked for and is not there, nothing was begun yet.
-Status Runner::openGpu()
+// Where the GPU that is asked for is not there, or its memory is too small, nothing was begun yet.
+Status Runner::openGpu(const pipeline::CheckReport& report)
 {
     MR_TRY(m_gpu, Gpu::open(m_job.device, m_job.cacheDirectory, m_excluded));
-    if (m_gpu) m_events.note(LogLevel::Info, str("Computing on ", m_gpu->name(), ", ", m_gpu->info().libraries, "."));
+    if (!m_gpu) return {};
+    m_events.note(LogLevel::Info, str("Computing on ", m_gpu->name(), ", ", m_gpu->info().libraries, "."));
+    MR_TRY(const auto changes,
+           fitIntoMemory(m_document, m_catalogue, report, m_gpu->device()->freeBytes(), m_job.fitMemory));
+    for (const std::string& change : changes) m_events.note(LogLevel::Warning, change);
     return {};
 }
 

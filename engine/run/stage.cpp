@@ -5,6 +5,7 @@
 #include "engine/formats/checkpoint_store.h"
 #include "engine/pipeline/model_builder.h"
 #include "engine/run/data_stages.h"
+#include "engine/run/gpu_memory.h"
 #include "engine/run/stage_results.h"
 #include "engine/train/evaluator.h"
 #include "engine/train/language.h"
@@ -87,6 +88,28 @@ Result<TrainingRows> trainingRows(StageContext& context)
     return rows;
 }
 
+/// Trains by `train`. Where the GPU's memory turns out to be too small, the run may go on from its last checkpoint with
+/// batches in smaller parts.
+template <class Settings, class Train>
+Result<formats::Model> trainedInMemory(StageContext& context, Settings& settings, const Train& train)
+{
+    for (;;) {
+        auto trained = train();
+        if (trained || trained.error().code != Code::OutOfMemory || !context.device) return trained;
+        std::int64_t& accumulation = settings.step.accumulation;
+        const std::int64_t next = nextAccumulation(settings.batchSize, accumulation);
+        if (!context.fitMemory || next == 0)
+            return std::move(trained).error().advise(
+                str("The last checkpoint is whole. ",
+                    next == 0 ? str("Take a smaller model.")
+                              : str("Run with --fit-memory, or with gradient_accumulation ", next, "."),
+                    " Another program may be using the GPU's memory."));
+        context.events.note(LogLevel::Warning, str(trained.error().message, " Its batches are divided: ",
+                                                   "gradient_accumulation ", next, " instead of ", accumulation, "."));
+        accumulation = next;
+    }
+}
+
 Result<StageResult> trainModel(StageContext& context)
 {
     MR_TRY(const Value* model, context.input("model"));
@@ -95,7 +118,8 @@ Result<StageResult> trainModel(StageContext& context)
             .atNode(context.node.id)
             .advise("Link a model node, such as Layers or MLP, to it.");
     MR_TRY(const TrainingRows rows, trainingRows(context));
-    MR_TRY(const auto settings, train::supervisedSettings(context.node, context.spec, context.threads));
+    MR_TRY(auto settings, train::supervisedSettings(context.node, context.spec, context.threads));
+    settings.step.device = context.device;
     MR_TRY(const pipeline::Document layers,
            pipeline::expandModel(*model->design, context.catalogue, rows.train->schema));
     MR_TRY(auto checkpoints, formats::CheckpointStore::open(joinPath(context.folder.checkpoints(), context.node.id)));
@@ -105,7 +129,9 @@ Result<StageResult> trainModel(StageContext& context)
                             str(formatCount(repeated), " of the ", formatCount(rows.held->rows()),
                                 " validation images are also among the training images; they measure nothing."));
     const train::SupervisedInput input{rows.train, rows.held, layers, context.catalogue};
-    MR_TRY(formats::Model trained, train::trainSupervised(settings, input, watching, checkpoints, context.stop));
+    MR_TRY(formats::Model trained, trainedInMemory(context, settings, [&] {
+               return train::trainSupervised(settings, input, watching, checkpoints, context.stop);
+           }));
     StageResult result;
     result.summary = watching.summary();
     result.outputs["model"].model = std::make_shared<const formats::Model>(std::move(trained));
@@ -121,13 +147,16 @@ Result<StageResult> trainLanguage(StageContext& context)
         return makeError(Code::Unsupported, "This model is trained already.")
             .atNode(context.node.id)
             .advise("Link a model node, such as GPT, to it.");
-    MR_TRY(const auto settings, train::languageSettings(context.node, context.spec, context.threads));
+    MR_TRY(auto settings, train::languageSettings(context.node, context.spec, context.threads));
+    settings.step.device = context.device;
     const pipeline::RowsSchema windows = train::windowSchema(*tokens->tokens, settings.context);
     MR_TRY(const pipeline::Document layers, pipeline::expandModel(*model->design, context.catalogue, windows));
     MR_TRY(auto checkpoints, formats::CheckpointStore::open(joinPath(context.folder.checkpoints(), context.node.id)));
     Watching watching(context.events);
     const train::LanguageInput input{tokens->tokens, layers, context.catalogue};
-    MR_TRY(formats::Model trained, train::trainLanguage(settings, input, watching, checkpoints, context.stop));
+    MR_TRY(formats::Model trained, trainedInMemory(context, settings, [&] {
+               return train::trainLanguage(settings, input, watching, checkpoints, context.stop);
+           }));
     StageResult result;
     result.summary = watching.summary();
     result.outputs["model"].model = std::make_shared<const formats::Model>(std::move(trained));
@@ -161,7 +190,8 @@ Result<StageResult> evaluateModel(StageContext& context)
             .atNode(context.node.id)
             .advise("Link the model that comes out of Train.");
     MR_TRY(const auto rows, train::asTrained(given->rows, *model->model));
-    MR_TRY(auto evaluator, train::Evaluator::create(*model->model, context.catalogue, context.threads));
+    MR_TRY(auto evaluator,
+           train::Evaluator::create(*model->model, context.catalogue, {context.threads, context.device}));
     MR_TRY(const train::Evaluation evaluation, evaluator.run(*rows));
     const auto kind = model->model->schema.target;
     for (const auto& [name, value] : train::metricsOf(evaluation, kind, "test")) context.events.metric(name, 1, value);

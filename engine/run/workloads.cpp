@@ -4,8 +4,9 @@
 #include "engine/data/loader.h"
 #include "engine/execute/executor.h"
 #include "engine/pipeline/model_builder.h"
+#include "engine/run/gpu.h"
+#include "engine/run/gpu_workload.h"
 #include "engine/train/optimizer.h"
-#include "engine/train/training_program.h"
 #include "kernels/base/random.h"
 #include "kernels/base/text.h"
 #include "kernels/cpu/peak.h"
@@ -25,11 +26,11 @@ namespace {
 constexpr std::int64_t kBatches = 16; // of made-up rows, taken in turn
 constexpr int kUncountedSteps = 3;
 
-pipeline::RowsSchema schemaOf(const Workload& workload)
+pipeline::RowsSchema schemaOf(const Workload& workload, std::int64_t batch)
 {
     pipeline::RowsSchema schema;
     schema.features = *Shape::create(workload.row);
-    schema.rows = kBatches * workload.batch;
+    schema.rows = kBatches * batch;
     schema.image = workload.row.size() == 3;
     if (workload.language) {
         schema.target = pipeline::TargetKind::NextToken;
@@ -96,15 +97,10 @@ Result<std::unique_ptr<data::Loader>> loaderOf(const Workload& workload, const p
 Result<Steps> Steps::create(const Workload& workload, int threads)
 {
     const pipeline::Catalogue catalogue = pipeline::Catalogue::create();
-    const pipeline::RowsSchema schema = schemaOf(workload);
-    pipeline::Node node;
-    node.id = "model";
-    node.type = workload.model;
-    node.params = pipeline::Json::parse(workload.params);
-    MR_TRY(const pipeline::Document layers, pipeline::expandModel(node, catalogue, schema));
-    MR_TRY(graph::Graph graph, pipeline::buildModel(layers, catalogue, schema, workload.batch));
-    MR_TRY(graph, compile::withGradients(std::move(graph), compile::Loss::CrossEntropy));
-    MR_TRY(compile::Program program, compile::plan(std::move(graph), compile::Mode::Training));
+    MR_TRY(const train::TrainingModel model, trainingModel(workload, catalogue, workload.batch));
+    train::StepSettings settings;
+    settings.threads = threads;
+    MR_TRY(compile::Program program, train::trainingProgram(model, settings, workload.batch));
     Steps steps;
     steps.m_workload = &workload;
     MR_TRY(steps.m_weights, execute::Weights::create(program, 1));
@@ -114,7 +110,7 @@ Result<Steps> Steps::create(const Workload& workload, int threads)
         steps.m_tokens = drawIntegers(streamOf("tokens"), tokens, workload.answers);
         steps.m_labels = drawIntegers(streamOf("labels"), tokens, workload.answers);
     } else {
-        MR_TRY(steps.m_loader, loaderOf(workload, schema));
+        MR_TRY(steps.m_loader, loaderOf(workload, model.schema));
     }
     return steps;
 }
@@ -145,7 +141,13 @@ Result<std::unique_ptr<train::Optimizer>> optimizerOf(const Workload& workload, 
     return train::createOptimizer(settings, train::parameterLayout(steps.executor().program()), threads);
 }
 
-/// The mean of several steps' times for each kind of operation, the slowest first.
+int threadsOf(int threads)
+{
+    return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+} // namespace
+
 json timeOperations(execute::Executor& executor)
 {
     struct Sum
@@ -172,19 +174,25 @@ json timeOperations(execute::Executor& executor)
     return list;
 }
 
-int threadsOf(int threads)
-{
-    return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-std::uint64_t peakBytes()
+std::uint64_t processPeakBytes()
 {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-} // namespace
+Result<train::TrainingModel> trainingModel(const Workload& workload, const pipeline::Catalogue& catalogue,
+                                           std::int64_t batch)
+{
+    pipeline::RowsSchema schema = schemaOf(workload, batch);
+    pipeline::Node node;
+    node.id = "model";
+    node.type = workload.model;
+    node.params = pipeline::Json::parse(workload.params);
+    MR_TRY(pipeline::Document layers, pipeline::expandModel(node, catalogue, schema));
+    return train::TrainingModel{
+        .layers = std::move(layers), .catalogue = catalogue, .schema = std::move(schema), .options = {}};
+}
 
 std::span<const Workload> workloads()
 {
@@ -216,7 +224,18 @@ std::span<const Workload> workloads()
          64,
          10,
          false,
-         "sgd"},
+         "sgd",
+         "bf16"},
+        {"resnet50",
+         "ResNet-50 on 224×224, batch 256",
+         "model.resnet",
+         R"({"depth": "50"})",
+         {224, 224, 3},
+         256,
+         1000,
+         false,
+         "sgd",
+         "bf16"},
         {"gpt",
          "GPT, 6 layers, 384 wide, 256 context, batch 8",
          "model.gpt",
@@ -225,7 +244,18 @@ std::span<const Workload> workloads()
          8,
          65,
          true,
-         "adamw"},
+         "adamw",
+         "bf16"},
+        {"gpt2_124m", // 50,257 tokens, rounded up to a multiple of 128
+         "GPT-2 124M, 1024 context, batch 32",
+         "model.gpt",
+         R"({"size": "gpt2", "dropout": 0})",
+         {1024},
+         32,
+         50304,
+         true,
+         "adamw",
+         "bf16"},
     };
     return all;
 }
@@ -239,6 +269,8 @@ Result<json> runWorkload(std::string_view name, const WorkloadOptions& options, 
         return makeError(Code::NotFound, str("There is no workload \"", printable(name), "\"."))
             .advise(didYouMean(name, names));
     }
+    MR_TRY(const auto gpu, Gpu::open(options.device, options.cacheFolder, {}));
+    if (gpu) return runGpuWorkload(*found, options, gpu->device(), std::move(stop));
     const int threads = threadsOf(options.threads);
     MR_TRY(Steps steps, Steps::create(*found, threads));
     MR_TRY(auto optimizer, optimizerOf(*found, steps, threads));
@@ -260,7 +292,8 @@ Result<json> runWorkload(std::string_view name, const WorkloadOptions& options, 
     const double seconds = times[times.size() / 2];
     const double flops = steps.executor().program().graph.cost().flops;
     std::uint64_t optimizerBytes = 0;
-    for (const auto& [key, bytes] : optimizer->state()) optimizerBytes += bytes.size();
+    for (const auto& [key, values] : optimizer->vectors()) optimizerBytes += values.size_bytes();
+    for (const auto& [key, bytes] : optimizer->numbers()) optimizerBytes += bytes.size();
     const std::int64_t items = found->batch * (found->language ? found->row[0] : 1);
     json result{{"workload", found->name},
                 {"title", found->title},
@@ -271,18 +304,20 @@ Result<json> runWorkload(std::string_view name, const WorkloadOptions& options, 
                 {"flops", flops},
                 {"gflops", flops / seconds / 1e9},
                 {"memory_bytes", steps.executor().memoryBytes() + optimizerBytes},
-                {"peak_bytes", peakBytes()}};
+                {"peak_bytes", processPeakBytes()}};
     if (options.operations) result["operations"] = timeOperations(steps.executor());
     return result;
 }
 
-json measureMachine(int threads)
+Result<json> measureMachine(const WorkloadOptions& options)
 {
-    const int all = threadsOf(threads);
-    return {{"threads", all},
-            {"gflops", kernels::cpu::peakGflops(all)},
-            {"gflops_bf16", kernels::cpu::peakGflopsBf16(all)},
-            {"gigabytes_per_second", kernels::cpu::streamGigabytesPerSecond(all)}};
+    MR_TRY(const auto gpu, Gpu::open(options.device, options.cacheFolder, {}));
+    if (gpu) return measureGpu(*gpu->device());
+    const int all = threadsOf(options.threads);
+    return json{{"threads", all},
+                {"gflops", kernels::cpu::peakGflops(all)},
+                {"gflops_bf16", kernels::cpu::peakGflopsBf16(all)},
+                {"gigabytes_per_second", kernels::cpu::streamGigabytesPerSecond(all)}};
 }
 
 } // namespace millrace::run
