@@ -74,29 +74,35 @@ Problem batchNorm(Case& line)
     const BatchNorm n{.rows = line.integer("R"),
                       .channels = line.integer("C"),
                       .momentum = line.number("momentum", 0.1),
-                      .training = line.integer("training", 1) != 0};
+                      .training = line.integer("training", 1) != 0,
+                      .addend = line.integer("addend", 0) != 0,
+                      .relu = line.integer("relu", 0) != 0};
     const std::int64_t C = n.channels;
-    const Operand x{"x", n.rows * C}, weight{"weight", C, Operand::Content::Positive};
-    Problem problem{
-        {.inputs = {x, weight, {"bias", C}, {"runningMean", C}, {"runningVariance", C, Operand::Content::Positive}},
-         .outputs = {{"y", x.elements}},
-         .makeKernel = [n](const Factory& f) { return f.makeBatchNorm(n); },
-         .reference = [n](Inputs in, Outputs out) { reference::batchNorm(n, in, out); },
-         .flops = asDouble(2 * x.elements)}};
+    const Operand x{"x", n.rows * C}, weight = f32("weight", C, Operand::Content::Positive), bias = f32("bias", C);
+    const Operand mean = f32("runningMean", C), variance = f32("runningVariance", C, Operand::Content::Positive);
+    Problem problem{{.inputs = {x, weight, bias, mean, variance},
+                     .outputs = {{"y", x.elements}},
+                     .makeKernel = [n](const Factory& f) { return f.makeBatchNorm(n); },
+                     .reference = [n](Inputs in, Outputs out) { reference::batchNorm(n, in, out); },
+                     .flops = asDouble(2 * x.elements)}};
+    if (n.addend) problem.forward.inputs.push_back({"addend", x.elements});
     if (!n.training) {
         problem.forward.aliases = {{0, 0}};
+        if (n.addend) problem.forward.aliases.push_back({0, 5});
         return problem;
     }
-    for (const char* name : {"mean", "rstd", "newMean", "newVariance"}) problem.forward.outputs.push_back({name, C});
+    for (const char* name : {"mean", "rstd", "newMean", "newVariance"}) problem.forward.outputs.push_back(f32(name, C));
     problem.forward.aliases = {{3, 3}, {4, 4}};
     problem.forward.flops = asDouble(5 * x.elements);
-    problem.backward = Function{.inputs = {x, weight, {"mean", C}, {"rstd", C}, {"dy", x.elements}},
-                                .outputs = {{"dx", x.elements}, {"dweight", C}, {"dbias", C}},
+    problem.backward = Function{.inputs = {x, weight, f32("mean", C), f32("rstd", C), {"dy", x.elements}},
+                                .outputs = {{"dx", x.elements}, f32("dweight", C), f32("dbias", C)},
                                 .makeKernel = [n](const Factory& f) { return f.makeBatchNormBackward(n); },
                                 .reference = [n](Inputs in, Outputs out) { reference::batchNormBackward(n, in, out); },
                                 .flops = asDouble(9 * x.elements),
                                 .aliases = {{0, 4}},
                                 .outputsOptional = true};
+    if (n.relu) problem.backward->inputs.push_back({"y", x.elements});
+    if (n.addend) problem.backward->outputs.push_back({"daddend", x.elements});
     return problem;
 }
 
@@ -170,8 +176,8 @@ Problem crossEntropy(Case& line)
     const std::int64_t elements = e.rows * e.classes, weights = line.integer("weights", 0) * e.classes;
     return {{.inputs = {{"x", elements},
                         {"label", e.rows, Operand::Content::Label, e.classes},
-                        {"weights", weights, Operand::Content::Positive}},
-             .outputs = {{"loss", 1}, {"correct", 1}, {"dx", elements}},
+                        f32("weights", weights, Operand::Content::Positive)},
+             .outputs = {f32("loss", 1), f32("correct", 1), {"dx", elements}},
              .makeKernel = [e](const Factory& f) { return f.makeCrossEntropy(e); },
              .reference = [e](Inputs in, Outputs out) { reference::crossEntropy(e, in, out); },
              .flops = asDouble(6 * elements),
@@ -191,6 +197,23 @@ Problem meanSquaredError(Case& line)
              .outputsOptional = true}};
 }
 
+DType readType(Case& line, const std::string& key)
+{
+    const std::string word = line.word(key);
+    return word == "bf16" ? DType::BF16 : word == "f16" ? DType::F16 : DType::F32;
+}
+
+/// From one type to another, whatever the factory's is.
+Problem cast(Case& line)
+{
+    const Cast c{line.integer("N"), readType(line, "from"), readType(line, "to")};
+    return {{.inputs = {{"x", c.elements, Operand::Content::Normal, 0, c.from}},
+             .outputs = {{"y", c.elements, Operand::Content::Normal, 0, c.to}},
+             .makeKernel = [c](const Factory& f) { return f.makeCast(c); },
+             .reference = [c](Inputs in, Outputs out) { reference::cast(c, in, out); },
+             .flops = asDouble(c.elements)}};
+}
+
 constexpr OperationRow kOperations[] = {
     {"max_pool2d", maxPool2d},
     {"average_pool2d", averagePool2d},
@@ -208,7 +231,8 @@ constexpr OperationRow kOperations[] = {
     {"add", add},
     {"softmax", softmax},
     {"cross_entropy", crossEntropy},
-    {"mse", meanSquaredError},
+    {"mse", meanSquaredError, true},
+    {"cast", cast},
 };
 
 const OperationRow* findOperation(std::string_view name)
@@ -229,6 +253,7 @@ Result<Problem> buildProblem(Case line)
     const OperationRow* row = findOperation(line.operation());
     if (!row) return makeError(Code::NotFound, str("There is no operation \"", line.operation(), "\"."));
     Problem problem = row->build(line);
+    problem.f32Only = row->f32Only;
     if (const std::string text = line.problem(); !text.empty()) return makeError(Code::InvalidFormat, text);
     return problem;
 }

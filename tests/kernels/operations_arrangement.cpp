@@ -165,10 +165,10 @@ constexpr OperationRow kOperations[] = {
     {"multiply", multiply},
     {"concatenate", concatenate},
     {"transpose", transpose},
-    {"gather", gather},
+    {"gather", gather, true},
     {"reduce", reduce},
-    {"adaptive_max_pool2d", adaptiveMaxPool2d},
-    {"adaptive_average_pool2d", adaptiveAveragePool2d},
+    {"adaptive_max_pool2d", adaptiveMaxPool2d, true},
+    {"adaptive_average_pool2d", adaptiveAveragePool2d, true},
 };
 
 } // namespace

@@ -58,10 +58,10 @@ Problem klDivergence(Case& line)
 }
 
 constexpr OperationRow kOperations[] = {
-    {"mae", meanAbsoluteError},
-    {"huber", huber},
-    {"binary_cross_entropy", binaryCrossEntropy},
-    {"kl", klDivergence},
+    {"mae", meanAbsoluteError, true},
+    {"huber", huber, true},
+    {"binary_cross_entropy", binaryCrossEntropy, true},
+    {"kl", klDivergence, true},
 };
 
 } // namespace

@@ -39,7 +39,7 @@ Problem dense(Case& line)
              .flops = flops,
              .tolerance = tolerance},
             Function{.inputs = {x, weight, {"dy", y.elements}},
-                     .outputs = {{"dx", x.elements}, {"dweight", weight.elements}, {"dbias", d.outputs}},
+                     .outputs = {{"dx", x.elements}, f32("dweight", weight.elements), f32("dbias", d.outputs)},
                      .makeKernel = [d](const Factory& f) { return f.makeDenseBackward(d); },
                      .reference = [d](Inputs in, Outputs out) { reference::denseBackward(d, in, out); },
                      .flops = 2 * flops,
@@ -84,7 +84,7 @@ Problem conv2d(Case& line)
              .flops = flops,
              .tolerance = tolerance},
             Function{.inputs = {x, weight, {"dy", y.elements}},
-                     .outputs = {{"dx", x.elements}, {"dweight", weight.elements}, {"dbias", c.outputChannels}},
+                     .outputs = {{"dx", x.elements}, f32("dweight", weight.elements), f32("dbias", c.outputChannels)},
                      .makeKernel = [c](const Factory& f) { return f.makeConv2dBackward(c); },
                      .reference = [c](Inputs in, Outputs out) { reference::conv2dBackward(c, in, out); },
                      .flops = 2 * flops,
@@ -180,11 +180,49 @@ Problem matmul(Case& line)
                      .tolerance = tolerance}};
 }
 
+Epilogue readEpilogue(Case& line)
+{
+    const std::string word = line.word("epilogue");
+    return word == "relu" ? Epilogue::Relu : word == "gelu" ? Epilogue::GeluTanh : Epilogue::None;
+}
+
+/// With an epilogue; GELU keeps what it is taken of.
+Problem denseEpilogue(Case& line)
+{
+    Dense d{line.integer("B"), line.integer("I"), line.integer("O")};
+    d.epilogue = readEpilogue(line);
+    const std::int64_t bias = line.integer("bias", 1) * d.outputs, elements = d.batch * d.outputs;
+    Problem problem{{.inputs = {{"x", d.batch * d.inputs}, {"weight", d.outputs * d.inputs}, {"bias", bias}},
+                     .outputs = {{"y", elements}},
+                     .makeKernel = [d](const Factory& f) { return f.makeDense(d); },
+                     .reference = [d](Inputs in, Outputs out) { reference::dense(d, in, out); },
+                     .flops = 2 * asDouble(d.batch * d.inputs * d.outputs)}};
+    if (d.epilogue == Epilogue::GeluTanh && line.integer("z", 0) != 0)
+        problem.forward.outputs.push_back({"z", elements});
+    return problem;
+}
+
+/// The gradient where x is what an epilogue gave: ReLU's follows from x itself, GELU's from another operand.
+Problem denseEpilogueBackward(Case& line)
+{
+    Dense d{line.integer("B"), line.integer("I"), line.integer("O")};
+    d.epilogue = readEpilogue(line);
+    const Operand x{"x", d.batch * d.inputs}, v{d.epilogue == Epilogue::Relu ? "x" : "v", x.elements};
+    return {{.inputs = {x, {"weight", d.outputs * d.inputs}, {"dy", d.batch * d.outputs}, v},
+             .outputs = {{"dx", x.elements}, f32("dweight", d.outputs * d.inputs), f32("dbias", d.outputs)},
+             .makeKernel = [d](const Factory& f) { return f.makeDenseBackward(d); },
+             .reference = [d](Inputs in, Outputs out) { reference::denseBackward(d, in, out); },
+             .flops = 4 * asDouble(d.batch * d.inputs * d.outputs),
+             .outputsOptional = true}};
+}
+
 constexpr OperationRow kOperations[] = {
     {"dense", dense},
     {"conv2d", conv2d},
-    {"conv_transpose2d", convTranspose2d},
+    {"conv_transpose2d", convTranspose2d, true},
     {"matmul", matmul},
+    {"dense_epilogue", denseEpilogue},
+    {"dense_epilogue_backward", denseEpilogueBackward},
 };
 
 } // namespace

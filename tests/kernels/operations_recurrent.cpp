@@ -95,8 +95,8 @@ Problem gru(Case& line)
 }
 
 constexpr OperationRow kOperations[] = {
-    {"lstm", lstm},
-    {"gru", gru},
+    {"lstm", lstm, true},
+    {"gru", gru, true},
 };
 
 } // namespace

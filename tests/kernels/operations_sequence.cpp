@@ -23,7 +23,7 @@ Problem embedding(Case& line)
              .reference = [e](Inputs in, Outputs out) { reference::embedding(e, in, out); },
              .flops = asDouble(y.elements)},
             Function{.inputs = {token, {"dy", y.elements}},
-                     .outputs = {{"dtable", table.elements}},
+                     .outputs = {f32("dtable", table.elements)},
                      .makeKernel = [e](const Factory& f) { return f.makeEmbeddingBackward(e); },
                      .reference = [e](Inputs in, Outputs out) { reference::embeddingBackward(e, in, out); },
                      .flops = asDouble(y.elements)}};
@@ -42,7 +42,7 @@ Problem position(Case& line)
              .flops = asDouble(x.elements),
              .aliases = {{0, 0}}},
             Function{.inputs = {{"dy", x.elements}, offset},
-                     .outputs = {{"dtable", table.elements}},
+                     .outputs = {f32("dtable", table.elements)},
                      .makeKernel = [p](const Factory& f) { return f.makePositionBackward(p); },
                      .reference = [p](Inputs in, Outputs out) { reference::positionBackward(p, in, out); },
                      .flops = asDouble(x.elements)}};
@@ -67,7 +67,8 @@ Problem attention(Case& line)
 {
     const Attention a = readAttention(line);
     const std::int64_t elements = a.batch * a.steps * a.width;
-    const Operand qkv{"qkv", 3 * elements}, y{"y", elements}, logsumexp{"logsumexp", a.batch * a.heads * a.steps};
+    const Operand qkv{"qkv", 3 * elements}, y{"y", elements};
+    const Operand logsumexp = f32("logsumexp", a.batch * a.heads * a.steps);
     return {{.inputs = {qkv},
              .outputs = {y, logsumexp},
              .makeKernel = [a](const Factory& f) { return f.makeAttention(a); },
@@ -88,7 +89,7 @@ Problem cachedAttention(Case& line)
     const Operand offset{"offset", 1, Operand::Content::Label, a.places - a.steps + 1};
     return {{.inputs = {{"qkv", 3 * elements}, {"keys", cache}, {"values", cache}, offset},
              .outputs = {{"y", elements},
-                         {"logsumexp", a.batch * a.heads * a.steps},
+                         f32("logsumexp", a.batch * a.heads * a.steps),
                          {"newKeys", cache},
                          {"newValues", cache}},
              .makeKernel = [a](const Factory& f) { return f.makeCachedAttention(a); },

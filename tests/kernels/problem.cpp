@@ -6,8 +6,20 @@
 
 namespace millrace::test {
 
+namespace {
+
+Values rounded(const Values& values, DType type)
+{
+    Values result(values.size());
+    const kernels::Cast cast{static_cast<std::int64_t>(values.size()), DType::F64, type};
+    kernels::reference::cast(cast, {&values, 1}, {&result, 1});
+    return result;
+}
+
+} // namespace
+
 std::vector<Values> drawInputs(const std::vector<Operand>& operands, std::uint64_t seed,
-                               const std::vector<std::pair<std::string, Values>>& known)
+                               const std::vector<std::pair<std::string, Values>>& known, DType storage)
 {
     std::vector<Values> result;
     for (const Operand& operand : operands) {
@@ -21,16 +33,17 @@ std::vector<Values> drawInputs(const std::vector<Operand>& operands, std::uint64
         for (double& value : values) {
             switch (operand.content) {
             case Operand::Content::Normal:
-                value = static_cast<float>(random.normal());
+                value = random.normal();
                 break;
             case Operand::Content::Positive:
-                value = static_cast<float>(0.5 + random.uniformDouble());
+                value = 0.5 + random.uniformDouble();
                 break;
             case Operand::Content::Label:
                 value = static_cast<double>(random.below(static_cast<std::uint64_t>(operand.classes)));
                 break;
             }
         }
+        if (operand.content != Operand::Content::Label) values = rounded(values, typeOf(operand, storage));
     }
     return result;
 }
@@ -43,15 +56,12 @@ std::vector<Values> emptyOutputs(const std::vector<Operand>& operands)
 }
 
 std::vector<std::pair<std::string, Values>> named(const Function& forward, const std::vector<Values>& inputs,
-                                                  const std::vector<Values>& outputs)
+                                                  const std::vector<Values>& outputs, DType storage)
 {
     std::vector<std::pair<std::string, Values>> result;
     for (std::size_t i = 0; i < inputs.size(); ++i) result.emplace_back(forward.inputs[i].name, inputs[i]);
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-        Values rounded = outputs[i];
-        for (double& value : rounded) value = static_cast<float>(value);
-        result.emplace_back(forward.outputs[i].name, std::move(rounded));
-    }
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+        result.emplace_back(forward.outputs[i].name, rounded(outputs[i], typeOf(forward.outputs[i], storage)));
     return result;
 }
 
