@@ -271,6 +271,9 @@ Result<json> runWorkload(std::string_view name, const WorkloadOptions& options, 
     }
     MR_TRY(const auto gpu, Gpu::open(options.device, options.cacheFolder, {}));
     if (gpu) return runGpuWorkload(*found, options, gpu->device(), std::move(stop));
+    if (options.batch > 0 || !options.precision.empty())
+        return makeError(Code::Unsupported, "Only a GPU's workloads take another batch or precision.")
+            .advise("Add --device cuda, or leave --batch and --precision out.");
     const int threads = threadsOf(options.threads);
     MR_TRY(Steps steps, Steps::create(*found, threads));
     MR_TRY(auto optimizer, optimizerOf(*found, steps, threads));

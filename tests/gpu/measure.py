@@ -4,6 +4,7 @@ Started by tests/gpu/run, which finds the programs. Each part has a limit of its
 take the time of the others, and everything is written as soon as it is known.
 """
 import argparse
+import dataclasses
 import json
 import os
 import queue
@@ -17,14 +18,27 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 
-# name: title, goal over PyTorch, what is counted, batches to try (none: the workload's own), limit of the whole part
+
+
+@dataclasses.dataclass
+class Workload:
+    title: str
+    ours: list  # arguments of `millrace bench`
+    goal: float  # how many times as fast as PyTorch
+    unit: str
+    limit: float  # seconds for all of it
+    batches: tuple = ()  # of ours to choose from; none: the workload's own
+
+
+# by the names in peers/peer.py
 WORKLOADS = {
-    "gpt2_124m": ("GPT-2 124M training, T = 1024, bf16", 1.15, "tokens/s", [32, 64, 16], 150),
-    "resnet50": ("ResNet-50 training, 224×224, bf16", 1.25, "images/s", [], 90),
-    "mlp_graph": ("MLP 784-512-256-10, batch 128", 3, "rows/s", [], 50),
-    "resnet18_512": ("ResNet-18 on 32×32, batch 512, bf16", 1.5, "images/s", [], 70),
-    "gpt2_generate_1": ("GPT-2 124M generation, batch 1, 256 tokens", 1.5, "tokens/s", [], 60),
-    "gpt2_generate_32": ("GPT-2 124M generation, batch 32, 256 tokens", 1.5, "tokens/s", [], 60),
+    "gpt2_124m": Workload("GPT-2 124M training, T = 1024, bf16", ["gpt2_124m"], 1.15, "tokens/s", 150, (32, 64, 16)),
+    "resnet50": Workload("ResNet-50 training, 224×224, bf16", ["resnet50"], 1.25, "images/s", 90),
+    "mlp_graph": Workload("MLP 784-512-256-10, batch 128", ["mlp", "--precision", "tf32"], 3, "rows/s", 50),
+    "resnet18_512": Workload("ResNet-18 on 32×32, batch 512, bf16", ["resnet18", "--batch", "512"], 1.5, "images/s", 70),
+    "gpt2_generate_1": Workload("GPT-2 124M generation, batch 1, 256 tokens", ["gpt2_generate"], 1.5, "tokens/s", 60),
+    "gpt2_generate_32": Workload("GPT-2 124M generation, batch 32, 256 tokens", ["gpt2_generate", "--batch", "32"], 1.5,
+                                 "tokens/s", 60),
 }
 ROUNDS, ROUND_SECONDS = 3, 3
 H100_DENSE_BF16 = 989e12  # operations a second, from NVIDIA's data sheet of the H100 SXM
@@ -77,15 +91,15 @@ def benchmark_table(entries):
     lines = ["| workload | ours | PyTorch | ratio | goal | MFU | first step, ours | PyTorch's | memory, ours | predicted "
              "| PyTorch's, GiB |", "| --- " * 11 + "|"]
     for entry in entries:
-        title, goal, unit = WORKLOADS[entry["workload"]][:3]
+        workload = WORKLOADS[entry["workload"]]
         ours, peer = entry.get("ours"), entry.get("peer")
         if not ours or not peer:
-            lines.append(f"| {title} | {entry.get('error', 'not measured')} |" + " |" * 9)
+            lines.append(f"| {workload.title} | {entry.get('error', 'not measured')} |" + " |" * 9)
             continue
         mfu = f"{100 * entry['mfu']:.1f} %" if "mfu" in entry else ""
         lines.append(
-            f"| {title}; ours at batch {ours['batch']}, PyTorch at {peer['batch']} | {ours['rows_per_second']:,.0f} "
-            f"{unit} | {peer['rows_per_second']:,.0f} | **{entry['ratio']:.2f}×** | ≥ {goal}× | {mfu} "
+            f"| {workload.title}; ours at batch {ours['batch']}, PyTorch at {peer['batch']} | {ours['rows_per_second']:,.0f} "
+            f"{workload.unit} | {peer['rows_per_second']:,.0f} | **{entry['ratio']:.2f}×** | ≥ {workload.goal}× | {mfu} "
             f"| {ours['first_step_seconds']:.1f} s | {peer['first_step_seconds']:.1f} s "
             f"| {gigabytes(ours.get('device_bytes'))} | {gigabytes(ours.get('memory_bytes'))} "
             f"| {gigabytes(peer.get('peak_bytes'))} |")
@@ -139,8 +153,8 @@ class Programs:
 
     def bench(self, workload, limit, *arguments):
         """One measurement by `millrace bench`: (the workload's document, the machine's)."""
-        command = [os.path.join(self.build, "bin", "millrace"), "bench", workload, "--device", "cuda", "--json",
-                   *map(str, arguments)]
+        command = [os.path.join(self.build, "bin", "millrace"), "bench", *WORKLOADS[workload].ours, "--device", "cuda",
+                   "--json", *map(str, arguments)]
         done = self.start(command, capture_output=True, timeout=max(limit, 1))
         try:
             answer = json.loads(done.stdout)
@@ -194,7 +208,7 @@ def best_batch(programs, workload, batches, left):
     speeds = {}
     for batch in batches:
         try:
-            speeds[batch] = programs.bench(workload, left(), "--batch", batch, "--seconds", 1)[0]["rows_per_second"]
+            speeds[batch] = programs.bench(workload, left(), "--batch", batch, "--seconds", 1, "--no-peak")[0]["rows_per_second"]
         except RuntimeError as failure:  # it does not fit
             print(f"{workload}: batch {batch}: {failure}", file=sys.stderr)
     if batches and not speeds:
@@ -204,14 +218,14 @@ def best_batch(programs, workload, batches, left):
 
 def benchmark(programs, workload, log, left, peer_arguments=()):
     """Both sides in turn."""
-    batch = best_batch(programs, workload, WORKLOADS[workload][3], left)
+    batch = best_batch(programs, workload, WORKLOADS[workload].batches, left)
     ours_arguments = ["--seconds", ROUND_SECONDS] + (["--batch", batch] if batch else [])
     peer = Peer(workload, log, peer_arguments)
     try:
         facts = peer.answer(left())
         ours, theirs = [], []
         for number in range(ROUNDS):
-            more = ["--operations"] if number == ROUNDS - 1 else []
+            more = ["--operations"] if number == ROUNDS - 1 else ["--no-peak"]
             document, machine = programs.bench(workload, left(), *ours_arguments, *more)
             ours.append(document)
             theirs.append(peer.measure(ROUND_SECONDS, left()))
@@ -303,7 +317,7 @@ def main():
         with open(os.path.join(options.out, "peers.log"), "w", encoding="utf-8") as log:
             for workload in options.workloads.split(","):
                 try:
-                    entry = benchmark(programs, workload, log, until(WORKLOADS[workload][4]))
+                    entry = benchmark(programs, workload, log, until(WORKLOADS[workload].limit))
                 except (RuntimeError, subprocess.TimeoutExpired, OSError, KeyError) as failure:
                     entry = {"workload": workload, "error": str(failure)[:300]}
                     print(f"{workload}: {failure}", file=sys.stderr)
