@@ -234,6 +234,41 @@ KernelResult CudaFactory::makeCachedAttention(const Attention& attention) const
     return cuda::makeCachedAttention(m_context, attention, m_type);
 }
 
+KernelResult CudaFactory::makeConcatenate(const Concatenate& concatenate) const
+{
+    return cuda::makeConcatenate(m_context, concatenate, m_type);
+}
+
+KernelResult CudaFactory::makeConcatenateBackward(const Concatenate& concatenate) const
+{
+    return cuda::makeConcatenateBackward(m_context, concatenate, m_type);
+}
+
+KernelResult CudaFactory::makeTranspose(const Transpose& transpose) const
+{
+    return cuda::makeTranspose(m_context, transpose, m_type);
+}
+
+KernelResult CudaFactory::makeReduce(const Reduce& reduce) const
+{
+    return cuda::makeReduce(m_context, reduce, m_type);
+}
+
+KernelResult CudaFactory::makeReduceBackward(const Reduce& reduce) const
+{
+    return cuda::makeReduceBackward(m_context, reduce, m_type);
+}
+
+KernelResult CudaFactory::makeGather(const Gather& gather) const
+{
+    return cuda::makeGather(m_context, gather, m_type);
+}
+
+KernelResult CudaFactory::makeGatherBackward(const Gather& gather) const
+{
+    return cuda::makeGatherBackward(m_context, gather, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

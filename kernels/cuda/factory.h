@@ -56,6 +56,13 @@ public:
     KernelResult makeAttention(const Attention& attention) const override;
     KernelResult makeAttentionBackward(const Attention& attention) const override;
     KernelResult makeCachedAttention(const Attention& attention) const override;
+    KernelResult makeConcatenate(const Concatenate& concatenate) const override;
+    KernelResult makeConcatenateBackward(const Concatenate& concatenate) const override;
+    KernelResult makeTranspose(const Transpose& transpose) const override;
+    KernelResult makeReduce(const Reduce& reduce) const override;
+    KernelResult makeReduceBackward(const Reduce& reduce) const override;
+    KernelResult makeGather(const Gather& gather) const override;
+    KernelResult makeGatherBackward(const Gather& gather) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;
