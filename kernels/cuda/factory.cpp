@@ -269,6 +269,26 @@ KernelResult CudaFactory::makeGatherBackward(const Gather& gather) const
     return cuda::makeGatherBackward(m_context, gather, m_type);
 }
 
+KernelResult CudaFactory::makeLstm(const Lstm& layer) const
+{
+    return cuda::makeLstm(m_context, layer, m_type);
+}
+
+KernelResult CudaFactory::makeLstmBackward(const Lstm& layer) const
+{
+    return cuda::makeLstmBackward(m_context, layer, m_type);
+}
+
+KernelResult CudaFactory::makeGru(const Gru& layer) const
+{
+    return cuda::makeGru(m_context, layer, m_type);
+}
+
+KernelResult CudaFactory::makeGruBackward(const Gru& layer) const
+{
+    return cuda::makeGruBackward(m_context, layer, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

@@ -63,6 +63,10 @@ public:
     KernelResult makeReduceBackward(const Reduce& reduce) const override;
     KernelResult makeGather(const Gather& gather) const override;
     KernelResult makeGatherBackward(const Gather& gather) const override;
+    KernelResult makeLstm(const Lstm& layer) const override;
+    KernelResult makeLstmBackward(const Lstm& layer) const override;
+    KernelResult makeGru(const Gru& layer) const override;
+    KernelResult makeGruBackward(const Gru& layer) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;

@@ -87,5 +87,9 @@ KernelResult makePositionBackward(Context& context, const Position& position, DT
 KernelResult makeTiledAttention(Context& context, const Attention& attention, DType type);
 KernelResult makeTiledAttentionBackward(Context& context, const Attention& attention, DType type);
 KernelResult makeCachedAttention(Context& context, const Attention& attention, DType type);
+KernelResult makeLstm(Context& context, const Lstm& layer, DType type);
+KernelResult makeLstmBackward(Context& context, const Lstm& layer, DType type);
+KernelResult makeGru(Context& context, const Gru& layer, DType type);
+KernelResult makeGruBackward(Context& context, const Gru& layer, DType type);
 
 } // namespace millrace::kernels::cuda
