@@ -55,7 +55,7 @@ public:
         : Group(meeting.settings().rank, meeting.settings().worldSize), m_mesh(std::move(mesh)),
           m_peers(others(rank(), worldSize())), m_scratch(2 * kSegment * index(worldSize())),
           m_rollCall(
-              std::move(meeting), [this] { return beat(); }, [this] { end(); }),
+              std::move(meeting), [this] { return beat(); }, [this](const Error&) { end(); }),
           m_thread([this] { run(); })
     {
     }

@@ -32,7 +32,7 @@ std::string textAfter(std::string_view text, int words)
 
 } // namespace
 
-RollCall::RollCall(Meeting meeting, std::function<Beat()> beat, std::function<void()> onVerdict)
+RollCall::RollCall(Meeting meeting, std::function<Beat()> beat, std::function<void(const Error&)> onVerdict)
     : m_settings(meeting.settings()), m_beat(std::move(beat)), m_onVerdict(std::move(onVerdict)),
       m_interval(std::clamp<Clock::duration>(m_settings.silence / 8, 10ms, 500ms)),
       m_connections(meeting.takeConnections()), m_heardHost(Clock::now()), m_judge(m_settings, Clock::now()),
@@ -225,7 +225,7 @@ void RollCall::decide(const Error& verdict)
         m_verdict = verdict;
     }
     m_decided.notify_all();
-    m_onVerdict();
+    m_onVerdict(verdict);
 }
 
 void RollCall::sendAll(std::string_view message)

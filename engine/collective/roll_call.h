@@ -17,7 +17,7 @@ class RollCall
 public:
     /// Both are called from the roll call's thread: `beat` says how far this rank is; `onVerdict`, once, that a rank
     /// counts as lost.
-    RollCall(Meeting meeting, std::function<Beat()> beat, std::function<void()> onVerdict);
+    RollCall(Meeting meeting, std::function<Beat()> beat, std::function<void(const Error&)> onVerdict);
     /// Says that the rank leaves.
     ~RollCall();
 
@@ -43,7 +43,7 @@ private:
 
     const GroupSettings m_settings;
     const std::function<Beat()> m_beat;
-    const std::function<void()> m_onVerdict;
+    const std::function<void(const Error&)> m_onVerdict;
     const Clock::duration m_interval; ///< between two signs of life
 
     // of the thread alone
