@@ -145,6 +145,12 @@ std::vector<ParamSpec> lossParams(const Trainer& trainer)
 
 std::vector<ParamSpec> stepParams(const Trainer& trainer)
 {
+    ParamSpec rounding =
+        choiceParam("rounding", "Rounding",
+                    "How a GPU rounds the weights to 16 bits: to the nearest, or up and down by chance "
+                    "so that the mean is right.",
+                    {"nearest", "stochastic"}, "nearest");
+    rounding.appliesWhen = AppliesWhen{"precision", {"bf16", "f16"}};
     return {
         numberParam("clip_norm", "Clip gradients",
                     "The longest gradient (Euclidean norm over all weights) that is let through; 0: any.",
@@ -161,9 +167,12 @@ std::vector<ParamSpec> stepParams(const Trainer& trainer)
                      "the same step in less memory. Batch norm sees the parts.",
                      1, 1, 4096, "parts"),
         choiceParam("precision", "Precision",
-                    "f32: 32-bit numbers. bf16: products of 16-bit numbers, added up and kept in 32 bits; faster where "
-                    "the processor has them.",
-                    {"f32", "bf16"}, "f32"),
+                    "f32: 32-bit numbers. tf32: on a GPU, products of factors rounded to 19 bits. bf16: products of "
+                    "16-bit numbers, added up in 32 bits; on a GPU all that a step computes is kept in 16 bits, but "
+                    "the weights have 32. f16: the same on a GPU with finer and fewer numbers; the loss is scaled so "
+                    "that gradients fit.",
+                    {"f32", "tf32", "bf16", "f16"}, "f32"),
+        rounding,
         choiceParam("recompute", "Recompute",
                     "none: keeps all that the gradients need. blocks: keeps what goes in and out of each block and "
                     "computes the rest once more; less memory, about a third more time.",

@@ -58,6 +58,7 @@ StepSettings stepSettings(const NodeValues& values, int threads)
     settings.accumulation = values.integer("gradient_accumulation");
     settings.labelSmoothing = values.number("label_smoothing");
     settings.precision = values.text("precision");
+    settings.stochasticRounding = values.text("rounding") == "stochastic";
     settings.recompute = values.text("recompute");
     settings.threads = threads;
     return settings;

@@ -78,11 +78,11 @@ void CatalogueTest::stableTypesAreThere_data()
     row("train.supervised", "train validation? model -> model metrics",
         "epochs batch_size optimizer learning_rate weight_decay schedule warmup seed early_stopping momentum "
         "nesterov beta1 beta2 rho epsilon step_epochs step_factor decay_power final_rate patience loss label_smoothing "
-        "class_weights clip_norm clip_value average gradient_accumulation precision recompute");
+        "class_weights clip_norm clip_value average gradient_accumulation precision rounding recompute");
     row("train.language", "tokens model -> model metrics",
         "steps context batch_size optimizer learning_rate weight_decay schedule warmup seed validation evaluate_every "
         "momentum nesterov beta1 beta2 rho epsilon step_length step_factor decay_power final_rate patience "
-        "label_smoothing clip_norm clip_value average gradient_accumulation precision recompute");
+        "label_smoothing clip_norm clip_value average gradient_accumulation precision rounding recompute");
     row("evaluate.model", "model rows -> metrics", "");
     row("model.register", "model -> version", "name alias");
 }
