@@ -116,10 +116,10 @@ void addBench(CLI::App& command, Outcome& outcome)
 {
     const auto options = std::make_shared<Options>(); // lives as long as the command's parser
     CLI::App* verb = command.add_subcommand("bench", "The engine's standard workloads on this machine");
-    verb->add_option(
-        "workloads", options->workloads,
-        "digits_mlp, mlp, lenet, resnet18, gpt (the default), resnet50, gpt2_124m; on a GPU the default is "
-        "mlp, resnet18, resnet50 and gpt2_124m");
+    verb->add_option("workloads", options->workloads,
+                     "digits_mlp, mlp, lenet, resnet18, gpt (the default), resnet50, gpt2_124m, gpt2_generate; on a "
+                     "GPU the default is "
+                     "mlp, resnet18, resnet50, gpt2_124m and gpt2_generate");
     verb->add_option("--device", options->device, "cpu (default), cuda, or cuda: and the index or UUID of a GPU");
     verb->add_option("--precision", options->precision, "On a GPU: f32, tf32, bf16 or f16 (default: the workload's)")
         ->check(CLI::IsMember({"f32", "tf32", "bf16", "f16"}));
@@ -133,7 +133,8 @@ void addBench(CLI::App& command, Outcome& outcome)
     verb->callback([options, &outcome] {
         if (options->workloads.empty()) {
             options->workloads = {"digits_mlp", "mlp", "lenet", "resnet18", "gpt"};
-            if (options->device != "cpu") options->workloads = {"mlp", "resnet18", "resnet50", "gpt2_124m"};
+            if (options->device != "cpu")
+                options->workloads = {"mlp", "resnet18", "resnet50", "gpt2_124m", "gpt2_generate"};
         }
         const auto status = execute(*options);
         outcome.status = status ? *status : report(status.error(), options->json);

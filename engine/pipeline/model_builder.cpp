@@ -52,7 +52,7 @@ Result<graph::Graph> buildModel(const Document& layers, const Catalogue& catalog
 }
 
 Result<graph::Graph> buildDecoder(const Document& layers, const Catalogue& catalogue, const RowsSchema& schema,
-                                  std::int64_t steps, std::int64_t places)
+                                  std::int64_t steps, std::int64_t places, std::int64_t batch)
 {
     if (schema.target != TargetKind::NextToken || schema.vocabulary < 1)
         return makeError(Code::InvalidArgument, "The model does not predict the next token of a text.")
@@ -63,6 +63,7 @@ Result<graph::Graph> buildDecoder(const Document& layers, const Catalogue& catal
     const RowsSchema piece = windowsOf(schema, steps);
     LayerBuildOptions options;
     options.schema = &piece;
+    options.batch = batch;
     options.places = places;
     return build(layers, catalogue, options);
 }

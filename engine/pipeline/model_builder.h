@@ -17,12 +17,12 @@ Result<Document> expandModel(const Node& node, const Catalogue& catalogue, const
 Result<graph::Graph> buildModel(const Document& layers, const Catalogue& catalogue, const RowsSchema& schema,
                                 std::int64_t batch);
 
-/// The graph of a language model that reads one text piece by piece: "features" (1, steps) and "output" (1, steps,
-/// vocabulary) are of the piece, and the layers remember what came before it in their states (attention in caches for
+/// The graph of a language model that reads `batch` texts piece by piece: "features" (batch, steps) and "output" (batch,
+/// steps, vocabulary) are of the piece, and the layers remember what came before it in their states (attention in caches for
 /// `places` tokens). The port "offset" (1) i32 says how many tokens came before; a model without it has no place for
 /// them to run out of. Parameters are buildModel's. Errors: those of buildModel; Unsupported for a layer that needs the
 /// whole text.
 Result<graph::Graph> buildDecoder(const Document& layers, const Catalogue& catalogue, const RowsSchema& schema,
-                                  std::int64_t steps, std::int64_t places);
+                                  std::int64_t steps, std::int64_t places, std::int64_t batch = 1);
 
 } // namespace millrace::pipeline

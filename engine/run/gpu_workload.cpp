@@ -3,14 +3,12 @@
 #include "engine/execute/executor.h"
 #include "engine/pipeline/optimizer_types.h"
 #include "engine/train/stepper.h"
-#include "kernels/base/files.h"
 #include "kernels/base/random.h"
 #include "kernels/base/text.h"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <unistd.h>
 
 namespace millrace::run {
 
@@ -24,23 +22,6 @@ constexpr double kGroupSeconds = 0.05; // of steps between two looks at the cloc
 double secondsSince(Clock::time_point begin)
 {
     return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-/// Since this process was started; the kernel counts that in hundredths.
-double secondsOfProcess()
-{
-    const auto text = [](const char* path) {
-        const auto file = FileHandle::open(path, 0);
-        std::string content(4096, '\0');
-        const auto count = file ? file->readAt(content.data(), content.size(), 0) : Result<std::size_t>(0);
-        content.resize(count ? *count : 0);
-        return content;
-    };
-    const std::string stat = text("/proc/self/stat"), uptime = text("/proc/uptime");
-    const auto words = split(std::string_view(stat).substr(std::min(stat.rfind(')') + 2, stat.size())), ' ');
-    const auto started = words.size() > 19 ? parseDouble(words[19]) : std::nullopt;
-    const auto now = parseDouble(std::string_view(uptime).substr(0, uptime.find(' ')));
-    return started && now ? *now - *started / static_cast<double>(::sysconf(_SC_CLK_TCK)) : 0;
 }
 
 /// Rows that were made up once and lie in the host's memory, a batch a step.

@@ -4,18 +4,20 @@
 #include "engine/data/loader.h"
 #include "engine/execute/executor.h"
 #include "engine/pipeline/model_builder.h"
+#include "engine/run/generation_workload.h"
 #include "engine/run/gpu.h"
 #include "engine/run/gpu_workload.h"
 #include "engine/train/optimizer.h"
+#include "kernels/base/files.h"
 #include "kernels/base/random.h"
 #include "kernels/base/text.h"
 #include "kernels/cpu/peak.h"
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 
 namespace millrace::run {
 
@@ -181,6 +183,22 @@ std::uint64_t processPeakBytes()
     return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
+double secondsOfProcess()
+{
+    const auto text = [](const char* path) {
+        const auto file = FileHandle::open(path, 0);
+        std::string content(4096, '\0');
+        const auto count = file ? file->readAt(content.data(), content.size(), 0) : Result<std::size_t>(0);
+        content.resize(count ? *count : 0);
+        return content;
+    };
+    const std::string stat = text("/proc/self/stat"), uptime = text("/proc/uptime");
+    const auto words = split(std::string_view(stat).substr(std::min(stat.rfind(')') + 2, stat.size())), ' ');
+    const auto started = words.size() > 19 ? parseDouble(words[19]) : std::nullopt;
+    const auto now = parseDouble(std::string_view(uptime).substr(0, uptime.find(' ')));
+    return started && now ? *now - *started / static_cast<double>(::sysconf(_SC_CLK_TCK)) : 0;
+}
+
 Result<train::TrainingModel> trainingModel(const Workload& workload, const pipeline::Catalogue& catalogue,
                                            std::int64_t batch)
 {
@@ -256,6 +274,17 @@ std::span<const Workload> workloads()
          true,
          "adamw",
          "bf16"},
+        {"gpt2_generate",
+         "GPT-2 124M, 256 tokens of text",
+         "model.gpt",
+         R"({"size": "gpt2", "dropout": 0})",
+         {1024},
+         1,
+         50304,
+         true,
+         "adamw",
+         "bf16",
+         256},
     };
     return all;
 }
@@ -270,6 +299,13 @@ Result<json> runWorkload(std::string_view name, const WorkloadOptions& options, 
             .advise(didYouMean(name, names));
     }
     MR_TRY(const auto gpu, Gpu::open(options.device, options.cacheFolder, {}));
+    if (found->generates > 0) {
+        train::StepSettings settings;
+        settings.precision = options.precision.empty() ? std::string(found->precision) : options.precision;
+        settings.threads = threadsOf(options.threads);
+        if (gpu) settings.device = gpu->device();
+        return runGeneration(*found, options, settings.place(), std::move(stop));
+    }
     if (gpu) return runGpuWorkload(*found, options, gpu->device(), std::move(stop));
     if (options.batch > 0 || !options.precision.empty())
         return makeError(Code::Unsupported, "Only a GPU's workloads take another batch or precision.")

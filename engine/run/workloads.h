@@ -31,6 +31,7 @@ struct Workload
     bool language;
     std::string_view optimizer;
     std::string_view precision = "f32"; ///< on a GPU, where no other is asked for
+    std::int64_t generates = 0;         ///< > 0: it writes so many tokens of text and trains nothing
 };
 std::span<const Workload> workloads();
 
@@ -65,5 +66,7 @@ Result<train::TrainingModel> trainingModel(const Workload& workload, const pipel
 nlohmann::json timeOperations(execute::Executor& executor);
 /// The most memory that this process has used.
 std::uint64_t processPeakBytes();
+/// Since this process was started, to a hundredth.
+double secondsOfProcess();
 
 } // namespace millrace::run
