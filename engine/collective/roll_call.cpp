@@ -46,6 +46,8 @@ RollCall::~RollCall()
     m_thread.request_stop();
     (void)::eventfd_write(m_wake.descriptor(), 1);
     m_thread.join();
+    speak(Clock::now()); // what was reported last
+    if (const auto found = judge(Clock::now()); found && judges()) decide(*found);
     sendAll(str("bye ", m_beat().started));
     for (auto& connection : m_connections)
         if (connection) (void)connection->flush(Clock::now() + 1s); // who does not read is told by the closing
