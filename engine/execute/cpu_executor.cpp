@@ -78,7 +78,10 @@ Status CpuExecutor::run(std::uint64_t seed, std::uint64_t step, bool checkFinite
 {
     m_counter = {seed, step};
     if (!checkFinite) {
-        for (const auto& one : m_steps) execute(one);
+        for (std::size_t i = 0; i < m_steps.size(); ++i) {
+            execute(m_steps[i]);
+            if (m_afterEach) m_afterEach(i);
+        }
         return {};
     }
     const auto* broken = runChecked();

@@ -125,7 +125,10 @@ void DeviceExecutor::execute(const Step& step) const
 
 void DeviceExecutor::enqueue() const
 {
-    for (const Step& step : m_steps) execute(step);
+    for (std::size_t i = 0; i < m_steps.size(); ++i) {
+        execute(m_steps[i]);
+        if (m_afterEach) m_afterEach(i);
+    }
 }
 
 Status DeviceExecutor::uploadInputs() const

@@ -4,6 +4,7 @@
 #include "engine/execute/place.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -103,6 +104,9 @@ public:
     /// computed is overwritten; so call it before inputs or parameters change. States are left as they were.
     virtual std::string firstNonFinite() const = 0;
     const compile::Program& program() const { return m_program; }
+    /// Has run() call this after each operation, with its index, once it was executed or (on a GPU) enqueued: for what
+    /// goes on beside the run, such as the exchange of gradients that are done. Empty: nothing.
+    void afterEach(std::function<void(std::size_t)> call) { m_afterEach = std::move(call); }
     /// What was allocated in all, in bytes: arenas and kernels' scratch.
     virtual std::uint64_t memoryBytes() const = 0;
 
@@ -120,6 +124,7 @@ protected:
 
     compile::Program m_program;
     std::shared_ptr<Weights::Content> m_weights; // shared with the other executors of the same model
+    std::function<void(std::size_t)> m_afterEach;
 
 private:
     template <class T> Result<std::span<T>> port(std::string_view name, DType type);
