@@ -2,6 +2,7 @@
 // through the switch, which costs nothing beside reading the elements.
 // Whatever a kind computes stays NaN for NaN, and what of it overflows does so towards the right limit.
 #include "kernels/cuda/elementwise.h"
+#include "kernels/cuda/gelu.h"
 #include "kernels/cuda/kernel.h"
 #include "kernels/ops/check.h"
 
@@ -11,8 +12,6 @@ namespace {
 
 constexpr int kBlocks = 6; // of a multiprocessor: where ptxas is left to choose, it spills
 
-constexpr float kGeluScale = 0.797884561F; // sqrt(2 / pi)
-constexpr float kGeluCube = 0.044715F;
 constexpr float kRootHalf = 0.707106781F;
 constexpr float kBell = 0.398942280F; // 1 / sqrt(2 pi)
 
@@ -25,18 +24,6 @@ __device__ float logistic(float x)
 __device__ float normalDistribution(float x)
 {
     return 0.5F * erfcf(-x * kRootHalf);
-}
-
-__device__ float geluTanh(float x)
-{
-    return 0.5F * x * (1.0F + tanhf(kGeluScale * (x + kGeluCube * x * x * x)));
-}
-
-__device__ float geluTanhSlope(float x)
-{
-    const float square = x * x;
-    const float t = tanhf(kGeluScale * (x + kGeluCube * square * x));
-    return 0.5F * (1.0F + t) + 0.5F * x * (1.0F - t * t) * kGeluScale * (1.0F + 3.0F * kGeluCube * square);
 }
 
 __device__ float siluSlope(float x)

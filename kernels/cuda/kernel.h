@@ -91,5 +91,8 @@ KernelResult makeLstm(Context& context, const Lstm& layer, DType type);
 KernelResult makeLstmBackward(Context& context, const Lstm& layer, DType type);
 KernelResult makeGru(Context& context, const Gru& layer, DType type);
 KernelResult makeGruBackward(Context& context, const Gru& layer, DType type);
+/// Whether a dense layer has so few rows that reading its weights is all that takes time, and makeDenseRows takes it.
+bool hasDenseRows(const Dense& dense, DType type);
+KernelResult makeDenseRows(Context& context, const Dense& dense, DType type);
 
 } // namespace millrace::kernels::cuda

@@ -2,25 +2,12 @@
 // where it read them. Arithmetic is f32.
 #include "kernels/cuda/product_epilogue.h"
 
+#include "kernels/cuda/gelu.h"
 #include "kernels/cuda/values.h"
 
 namespace millrace::kernels::cuda {
 
 namespace {
-
-constexpr float kRoot = 0.7978845608028654F; // sqrt(2/pi)
-constexpr float kCubic = 0.044715F;
-
-__device__ float gelu(float z)
-{
-    return 0.5F * z * (1 + tanhf(kRoot * (z + kCubic * z * z * z)));
-}
-
-__device__ float geluGradient(float z)
-{
-    const float t = tanhf(kRoot * (z + kCubic * z * z * z));
-    return 0.5F * (1 + t) + 0.5F * z * (1 - t * t) * kRoot * (1 + 3 * kCubic * z * z);
-}
 
 /// n groups of N elements.
 template <class T, int N>
@@ -39,7 +26,7 @@ __global__ void applyKernel(T* d, const T* bias, T* z, Epilogue epilogue, std::i
         if (epilogue == Epilogue::Relu)
             values.at[i] = value < 0 ? 0 : value; // NaN stays NaN
         else if (epilogue == Epilogue::GeluTanh)
-            values.at[i] = gelu(value);
+            values.at[i] = geluTanh(value);
     }
     values.store(d + group * N);
 }
@@ -54,7 +41,7 @@ template <class T, int N> __global__ void applyGradientKernel(T* d, const T* v, 
         if (epilogue == Epilogue::Relu)
             values.at[i] = inputs.at[i] > 0 ? values.at[i] : 0;
         else
-            values.at[i] *= geluGradient(inputs.at[i]);
+            values.at[i] *= geluTanhSlope(inputs.at[i]);
     }
     values.store(d + group * N);
 }
