@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from work import Work, first_step, measure, seconds_since_start
+from work import Rows, Work, first_step, measure, seconds_since_start
 
 
 class Block(nn.Module):
@@ -90,18 +90,18 @@ def trainer(options, sizes, batch):
     optimizer = torch.optim.AdamW(model.parameters(), 3e-4, weight_decay=0.1, fused=True)
     attention, backend = fastest_attention(options, sizes, batch)
     compiled = torch.compile(model, dynamic=False)
-    tokens = torch.randint(sizes["vocabulary"], (16, batch, sizes["context"]), device=options.device)
-    labels = torch.randint(sizes["vocabulary"], (16, batch, sizes["context"]), device=options.device)
-    state = {"step": 0, "loss": None}
+    rows = Rows(options.device, [torch.randint(sizes["vocabulary"], (2, batch, sizes["context"])).unbind()
+                                 for _ in range(16)])
+    state = {}
 
     def step():
-        at = state["step"] % 16
+        tokens, labels = rows.next()
         with backend(), torch.autocast(options.device, torch.bfloat16):
-            loss = compiled(tokens[at], labels[at])
+            loss = compiled(tokens, labels)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        state["step"], state["loss"] = state["step"] + 1, loss.detach()
+        state["loss"] = loss.detach()
 
     first = first_step(step, options.device)
     parameters = sum(weight.numel() for weight in model.parameters())

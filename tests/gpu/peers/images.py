@@ -1,10 +1,9 @@
-"""ResNets in PyTorch: channels last, bf16 by autocast, torch.compile over model and loss, fused SGD with momentum. The
-images lie on the GPU already."""
+"""ResNets in PyTorch: channels last, bf16 by autocast, torch.compile over model and loss, fused SGD with momentum."""
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from work import Work, first_step
+from work import Rows, Work, first_step
 
 
 def convolution(inputs, outputs, kernel, stride=1):
@@ -60,19 +59,18 @@ def training(options, model, side, classes, batch):
     loss_of = Loss(model.to(options.device, memory_format=torch.channels_last))
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, weight_decay=5e-5, fused=True)
     compiled = torch.compile(loss_of, dynamic=False)
-    images = torch.randn(4, batch, 3, side, side, device=options.device)
-    images = [part.contiguous(memory_format=torch.channels_last) for part in images]
-    labels = torch.randint(classes, (4, batch), device=options.device)
-    state = {"step": 0, "loss": None}
+    rows = Rows(options.device, [(torch.randn(batch, 3, side, side).contiguous(memory_format=torch.channels_last),
+                                  torch.randint(classes, (batch,))) for _ in range(2)])
+    state = {}
 
     def step():
-        at = state["step"] % 4
+        images, labels = rows.next()
         with torch.autocast(options.device, torch.bfloat16):
-            loss = compiled(images[at], labels[at])
+            loss = compiled(images, labels)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        state["step"], state["loss"] = state["step"] + 1, loss.detach()
+        state["loss"] = loss.detach()
 
     return Work(step, batch, {"batch": batch, "parameters": sum(weight.numel() for weight in model.parameters())},
                 first_step(step, options.device), lambda: bool(torch.isfinite(state["loss"])))
