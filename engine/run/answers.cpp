@@ -8,6 +8,7 @@
 #include "engine/pipeline/catalogue.h"
 #include "engine/protocol/event.h"
 #include "engine/protocol/resources.h"
+#include "engine/run/gpu.h"
 #include "engine/run/request_lines.h"
 #include "engine/run/workloads.h"
 #include "engine/telemetry/nvml.h"
@@ -53,10 +54,14 @@ private:
     Result<json> bench(const json& question);
     Result<json> devices();
     Result<json> generate(const json& question, const Partly& partly, const std::stop_token& stop);
-    Result<LoadedModel*> modelAt(const std::string& path);
+    /// A model of text on that device, one of rows always on the CPU.
+    Result<LoadedModel*> modelAt(const std::string& path, const std::string& device = "cpu");
+    /// Null for the CPU.
+    Result<std::shared_ptr<kernels::Device>> deviceFor(const std::string& device);
 
     pipeline::Catalogue m_catalogue = pipeline::Catalogue::create();
-    std::map<std::string, LoadedModel> m_models; // by path
+    std::map<std::string, std::unique_ptr<Gpu>> m_gpus;                  // by the name that was given
+    std::map<std::pair<std::string, std::string>, LoadedModel> m_models; // by path and device
 };
 
 Result<json> Answerer::answer(const json& request, const Partly& partly, const std::stop_token& stop)
@@ -87,15 +92,25 @@ Result<json> Answerer::inspect(const json& question)
     return json{{"schema", pipeline::toJson(schema)}};
 }
 
-Result<LoadedModel*> Answerer::modelAt(const std::string& path)
+Result<std::shared_ptr<kernels::Device>> Answerer::deviceFor(const std::string& device)
 {
-    const auto known = m_models.find(path);
+    auto& gpu = m_gpus[device];
+    if (!gpu) {
+        MR_TRY(gpu, Gpu::open(device, {}, {}));
+    }
+    return gpu ? gpu->device() : nullptr;
+}
+
+Result<LoadedModel*> Answerer::modelAt(const std::string& path, const std::string& device)
+{
+    const auto known = m_models.find({path, device});
     if (known != m_models.end()) return &known->second;
     MR_TRY(formats::LoadedModel loaded, formats::loadModel(path));
     LoadedModel model;
     model.sha256 = loaded.sha256;
     if (loaded.model.schema.vocabulary > 0) {
-        MR_TRY(auto generator, generate::Generator::create(loaded.model, m_catalogue, {}));
+        MR_TRY(auto onDevice, deviceFor(device));
+        MR_TRY(auto generator, generate::Generator::create(loaded.model, m_catalogue, {.device = std::move(onDevice)}));
         model.generator = std::make_unique<generate::Generator>(std::move(generator));
     } else {
         MR_TRY(auto evaluator, train::Evaluator::create(loaded.model, m_catalogue, {.threads = 1}));
@@ -103,7 +118,7 @@ Result<LoadedModel*> Answerer::modelAt(const std::string& path)
     }
     model.model = std::move(loaded.model);
     for (formats::ModelTensor& tensor : model.model.tensors) tensor.values = {};
-    return &(m_models[path] = std::move(model));
+    return &(m_models[{path, device}] = std::move(model));
 }
 
 // The row's features as the model is fed, from whichever form the question gives it in.
@@ -202,7 +217,7 @@ Result<json> Answerer::devices()
 
 Result<json> Answerer::generate(const json& question, const Partly& partly, const std::stop_token& stop)
 {
-    MR_TRY(LoadedModel * model, modelAt(question.value("model", "")));
+    MR_TRY(LoadedModel * model, modelAt(question.value("model", ""), question.value("device", "cpu")));
     if (!model->generator)
         return makeError(Code::InvalidArgument, "The model answers rows, not text.")
             .advise("Only a model that was trained on tokens generates text.");
