@@ -4,6 +4,8 @@
 #include "kernels/cuda/algorithm_cache.h"
 
 #include <array>
+#include <mutex>
+#include <optional>
 #include <cstdio>
 
 namespace millrace::kernels::cuda {
@@ -59,7 +61,13 @@ Code codeOf(cudaError_t error)
 
 } // namespace
 
-Context::Context() : m_runtime(cuda::runtime()) {}
+struct Context::Failure
+{
+    std::mutex mutex; // guards error
+    std::optional<Error> error;
+};
+
+Context::Context() : m_runtime(cuda::runtime()), m_failure(std::make_unique<Failure>()) {}
 
 Context::~Context()
 {
@@ -145,8 +153,8 @@ Status Context::asStatus(cudnnStatus_t error, std::string_view what) const
 
 void Context::keep(Error error)
 {
-    const std::lock_guard lock(m_mutex);
-    if (!m_error) m_error = std::move(error);
+    const std::lock_guard lock(m_failure->mutex);
+    if (!m_failure->error) m_failure->error = std::move(error);
 }
 
 bool Context::check(cudaError_t error, std::string_view what)
@@ -179,8 +187,8 @@ bool Context::check(Status status)
 
 Status Context::status() const
 {
-    const std::lock_guard lock(m_mutex);
-    if (m_error) return Error(*m_error);
+    const std::lock_guard lock(m_failure->mutex);
+    if (m_failure->error) return Error(*m_failure->error);
     return {};
 }
 

@@ -6,8 +6,6 @@
 #include "kernels/ops/device.h"
 
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,8 +58,8 @@ private:
     cublasLtHandle_t m_products = nullptr;
     cudnnHandle_t m_networks = nullptr;
     std::unique_ptr<AlgorithmCache> m_algorithms;
-    mutable std::mutex m_mutex; // guards m_error: a monitoring thread may ask
-    std::optional<Error> m_error;
+    struct Failure;
+    std::unique_ptr<Failure> m_failure; // the first one; a monitoring thread may ask
 };
 
 } // namespace millrace::kernels::cuda
