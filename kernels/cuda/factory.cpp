@@ -289,6 +289,11 @@ KernelResult CudaFactory::makeGruBackward(const Gru& layer) const
     return cuda::makeGruBackward(m_context, layer, m_type);
 }
 
+KernelResult CudaFactory::makeSample(const Sample& sample) const
+{
+    return cuda::makeSample(m_context, sample, m_type);
+}
+
 Error CudaFactory::refuse(std::string_view operation) const
 {
     return makeError(Code::Unsupported, str("The operation ", operation, " has no kernel on this GPU."));

@@ -67,6 +67,7 @@ public:
     KernelResult makeLstmBackward(const Lstm& layer) const override;
     KernelResult makeGru(const Gru& layer) const override;
     KernelResult makeGruBackward(const Gru& layer) const override;
+    KernelResult makeSample(const Sample& sample) const override;
 
 protected:
     Error refuse(std::string_view operation) const override;

@@ -94,5 +94,6 @@ KernelResult makeGruBackward(Context& context, const Gru& layer, DType type);
 /// Whether a dense layer has so few rows that reading its weights is all that takes time, and makeDenseRows takes it.
 bool hasDenseRows(const Dense& dense, DType type);
 KernelResult makeDenseRows(Context& context, const Dense& dense, DType type);
+KernelResult makeSample(Context& context, const Sample& sample, DType type);
 
 } // namespace millrace::kernels::cuda

@@ -34,6 +34,7 @@
 #include "kernels/ops/position.h"
 #include "kernels/ops/reduce.h"
 #include "kernels/ops/rms_norm.h"
+#include "kernels/ops/sample.h"
 #include "kernels/ops/softmax.h"
 #include "kernels/ops/transpose.h"
 
@@ -147,6 +148,7 @@ public:
     virtual KernelResult makeCopy(const Copy&) const { return refuse("copy"); }
     /// Of any factory of a device: the types are in the struct.
     virtual KernelResult makeCast(const Cast&) const { return refuse("cast"); }
+    virtual KernelResult makeSample(const Sample&) const { return refuse("sample"); }
 
 protected:
     /// Unsupported, naming the operation and what has no kernel for it.
