@@ -4,6 +4,7 @@
 #include "kernels/ops/check.h"
 
 #include <algorithm>
+#include <array>
 
 namespace millrace::kernels::cuda {
 
@@ -46,13 +47,13 @@ Status buildConvolution(NetworkGraph& graph, NetworkGraph::Convolution kind, con
     MR_TRY(const std::int64_t weight,
            graph.add(GraphTensor::image(type, c.outputChannels, c.kernelHeight, c.kernelWidth, c.channels / c.groups)));
     GraphTensor sums = image;
-    if (bias) sums.type = DType::F32, sums.isVirtual = true;
+    if (bias) sums.type = CUDNN_DATA_FLOAT, sums.isVirtual = true;
     MR_TRY(const std::int64_t y, graph.add(sums));
     MR_CHECK(graph.convolution(kind, c, x, weight, y));
     if (!bias) return {};
     MR_TRY(const std::int64_t added, graph.add(GraphTensor::image(type, 1, 1, 1, c.outputChannels)));
     MR_TRY(const std::int64_t result, graph.add(image));
-    return graph.sum(y, added, result);
+    return graph.pointwise(CUDNN_POINTWISE_ADD, std::array{y, added}, result);
 }
 
 Result<Network> makeConvolution(Context& context, NetworkGraph::Convolution kind, const Conv2d& conv, DType type,

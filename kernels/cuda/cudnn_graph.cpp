@@ -113,30 +113,46 @@ cudnnDataType_t networkType(DType type)
 
 std::uint64_t GraphTensor::sizeBytes() const
 {
+    if (isVirtual || value) return 0;
     std::int64_t elements = 1;
     for (std::size_t i = 0; i < dimensions.size(); ++i) elements += (dimensions[i] - 1) * strides[i];
-    return static_cast<std::uint64_t>(elements) * millrace::sizeBytes(type);
+    const bool isShort = type == CUDNN_DATA_BFLOAT16 || type == CUDNN_DATA_HALF;
+    return static_cast<std::uint64_t>(elements) * (isShort ? 2 : 4);
 }
 
 GraphTensor GraphTensor::image(DType type, std::int64_t batch, std::int64_t height, std::int64_t width,
                                std::int64_t channels)
 {
-    return {type, {batch, channels, height, width}, {height * width * channels, 1, width * channels, channels}};
+    return {networkType(type),
+            {batch, channels, height, width},
+            {height * width * channels, 1, width * channels, channels}};
+}
+
+GraphTensor GraphTensor::between(cudnnDataType_t type, std::vector<std::int64_t> dimensions)
+{
+    std::vector<std::int64_t> strides(dimensions.size(), 1);
+    for (std::size_t i = dimensions.size(); i-- > 1;) strides[i - 1] = strides[i] * dimensions[i];
+    return {type, std::move(dimensions), std::move(strides), true};
+}
+
+GraphTensor GraphTensor::number(float value)
+{
+    return {CUDNN_DATA_FLOAT, {1, 1, 1, 1}, {1, 1, 1, 1}, false, value};
 }
 
 Result<std::int64_t> NetworkGraph::add(const GraphTensor& tensor)
 {
     const auto id = static_cast<std::int64_t>(m_tensors.size());
     const std::int64_t alignment = 16; // of 64 that tensors have, what kernels can use
-    const cudnnDataType_t type = networkType(tensor.type);
-    MR_TRY(Descriptor descriptor,
-           makeDescriptor(CUDNN_BACKEND_TENSOR_DESCRIPTOR,
-                          {{CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, &type},
-                           {CUDNN_ATTR_TENSOR_DIMENSIONS, tensor.dimensions},
-                           {CUDNN_ATTR_TENSOR_STRIDES, tensor.strides},
-                           {CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, &id},
-                           {CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, &alignment},
-                           {CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, &tensor.isVirtual}}));
+    const bool isByValue = tensor.value.has_value();
+    MR_TRY(Descriptor descriptor, makeDescriptor(CUDNN_BACKEND_TENSOR_DESCRIPTOR,
+                                                 {{CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, &tensor.type},
+                                                  {CUDNN_ATTR_TENSOR_DIMENSIONS, tensor.dimensions},
+                                                  {CUDNN_ATTR_TENSOR_STRIDES, tensor.strides},
+                                                  {CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, &id},
+                                                  {CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, &alignment},
+                                                  {CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, &tensor.isVirtual},
+                                                  {CUDNN_ATTR_TENSOR_IS_BY_VALUE, CUDNN_TYPE_BOOLEAN, &isByValue}}));
     m_tensors.push_back(std::move(descriptor));
     m_layouts.push_back(tensor);
     return id;
@@ -207,20 +223,62 @@ Status NetworkGraph::convolution(Convolution kind, const Conv2d& shape, std::int
                       {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA, CUDNN_TYPE_FLOAT, &zero}});
 }
 
-Status NetworkGraph::sum(std::int64_t a, std::int64_t b, std::int64_t result)
+Status NetworkGraph::pointwise(cudnnPointwiseMode_t mode, std::span<const std::int64_t> operands, std::int64_t result,
+                               cudnnDataType_t precision, std::int64_t axis)
 {
-    const cudnnPointwiseMode_t mode = CUDNN_POINTWISE_ADD;
-    const cudnnDataType_t precision = CUDNN_DATA_FLOAT;
-    MR_TRY(Descriptor descriptor, makeDescriptor(CUDNN_BACKEND_POINTWISE_DESCRIPTOR,
-                                                 {{CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, &mode},
-                                                  {CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, &precision}}));
-    const cudnnBackendDescriptor_t addition = keep(std::move(descriptor));
-    const cudnnBackendDescriptor_t ofA = tensor(a), ofB = tensor(b), ofResult = tensor(result);
+    MR_TRY(Descriptor descriptor,
+           makeDescriptor(CUDNN_BACKEND_POINTWISE_DESCRIPTOR,
+                          {{CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, &mode},
+                           {CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, &precision},
+                           Attribute(CUDNN_ATTR_POINTWISE_AXIS, CUDNN_TYPE_INT64, axis < 0 ? 0 : 1, &axis)}));
+    const cudnnBackendDescriptor_t function = keep(std::move(descriptor)), ofResult = tensor(result);
+    std::array<cudnnBackendDescriptor_t, 3> from{};
+    for (std::size_t i = 0; i < operands.size(); ++i) from[i] = tensor(operands[i]);
+    const auto operand = [&](cudnnBackendAttributeName_t name, std::size_t index) {
+        return Attribute(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, index < operands.size() ? 1 : 0, &from[index]);
+    };
     return operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR,
-                     {{CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, CUDNN_TYPE_BACKEND_DESCRIPTOR, &addition},
-                      {CUDNN_ATTR_OPERATION_POINTWISE_XDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &ofA},
-                      {CUDNN_ATTR_OPERATION_POINTWISE_BDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &ofB},
+                     {{CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, CUDNN_TYPE_BACKEND_DESCRIPTOR, &function},
+                      operand(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, 0),
+                      operand(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, 1),
+                      operand(CUDNN_ATTR_OPERATION_POINTWISE_TDESC, 2),
                       {CUDNN_ATTR_OPERATION_POINTWISE_YDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &ofResult}});
+}
+
+Status NetworkGraph::reduction(cudnnReduceTensorOp_t mode, std::int64_t x, std::int64_t result)
+{
+    const cudnnDataType_t precision = CUDNN_DATA_FLOAT;
+    MR_TRY(Descriptor descriptor,
+           makeDescriptor(CUDNN_BACKEND_REDUCTION_DESCRIPTOR,
+                          {{CUDNN_ATTR_REDUCTION_OPERATOR, CUDNN_TYPE_REDUCTION_OPERATOR_TYPE, &mode},
+                           {CUDNN_ATTR_REDUCTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, &precision}}));
+    const cudnnBackendDescriptor_t function = keep(std::move(descriptor)), from = tensor(x), to = tensor(result);
+    return operation(CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR,
+                     {{CUDNN_ATTR_OPERATION_REDUCTION_DESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &function},
+                      {CUDNN_ATTR_OPERATION_REDUCTION_XDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &from},
+                      {CUDNN_ATTR_OPERATION_REDUCTION_YDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &to}});
+}
+
+Status NetworkGraph::product(std::int64_t a, std::int64_t b, std::int64_t c)
+{
+    const cudnnDataType_t sums = CUDNN_DATA_FLOAT;
+    MR_TRY(Descriptor descriptor, makeDescriptor(CUDNN_BACKEND_MATMUL_DESCRIPTOR,
+                                                 {{CUDNN_ATTR_MATMUL_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, &sums}}));
+    const cudnnBackendDescriptor_t function = keep(std::move(descriptor));
+    const cudnnBackendDescriptor_t ofA = tensor(a), ofB = tensor(b), ofC = tensor(c);
+    return operation(CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR,
+                     {{CUDNN_ATTR_OPERATION_MATMUL_DESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &function},
+                      {CUDNN_ATTR_OPERATION_MATMUL_ADESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &ofA},
+                      {CUDNN_ATTR_OPERATION_MATMUL_BDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &ofB},
+                      {CUDNN_ATTR_OPERATION_MATMUL_CDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &ofC}});
+}
+
+Status NetworkGraph::reshape(std::int64_t x, std::int64_t result)
+{
+    const cudnnBackendDescriptor_t from = tensor(x), to = tensor(result);
+    return operation(CUDNN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR,
+                     {{CUDNN_ATTR_OPERATION_RESHAPE_XDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &from},
+                      {CUDNN_ATTR_OPERATION_RESHAPE_YDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, &to}});
 }
 
 Status NetworkGraph::finalize()
@@ -252,7 +310,7 @@ Result<std::vector<Descriptor>> proposeEngines(const NetworkGraph& graph, const 
                readDescriptors(*heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR));
         for (Descriptor& config : configs) {
             MR_TRY(const bool allowed, isAllowed(config, rules));
-            if (allowed) engines.push_back(std::move(config));
+            if (allowed && engines.size() < rules.most) engines.push_back(std::move(config));
         }
     }
     if (engines.empty()) return refusal;
@@ -270,7 +328,8 @@ Result<NetworkPlan> makePlan(Descriptor engine, cudnnBackendDescriptor_t device)
     MR_CHECK(networkStatus(runtime().cudnnBackendGetAttribute(plan.get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
                                                               CUDNN_TYPE_INT64, 1, &count, &bytes),
                            "a plan's workspace"));
-    return NetworkPlan{std::move(engine), std::move(plan), static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0))};
+    return NetworkPlan{std::move(engine), std::move(plan),
+                       static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0))};
 }
 
 } // namespace millrace::kernels::cuda

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -57,14 +58,18 @@ cudnnDataType_t networkType(DType type);
 /// A tensor of a graph. Dimensions are in cuDNN's order (batch, channels, height, width), whatever the strides.
 struct GraphTensor
 {
-    DType type = DType::F32;
+    cudnnDataType_t type = CUDNN_DATA_FLOAT;
     std::vector<std::int64_t> dimensions = {}, strides = {};
-    bool isVirtual = false; ///< only handed from one operation to the next
+    bool isVirtual = false;                    ///< only handed from one operation to the next
+    std::optional<float> value = std::nullopt; ///< of a number that the graph is built with
 
-    std::uint64_t sizeBytes() const; ///< from the first element to the last
+    std::uint64_t sizeBytes() const; ///< from the first element to the last; 0 where it has no memory of its own
     /// (batch, height, width, channels) row-major.
     static GraphTensor image(DType type, std::int64_t batch, std::int64_t height, std::int64_t width,
                              std::int64_t channels);
+    /// Rows as they come; between two operations.
+    static GraphTensor between(cudnnDataType_t type, std::vector<std::int64_t> dimensions);
+    static GraphTensor number(float value);
 };
 
 /// A graph under construction. Tensors are named by the order in which they were added.
@@ -81,8 +86,16 @@ public:
     Result<std::int64_t> add(const GraphTensor& tensor);
     /// Of three tensors of that kind of convolution, the last that is written is result of the other two. Sums are f32.
     Status convolution(Convolution kind, const Conv2d& shape, std::int64_t x, std::int64_t weight, std::int64_t y);
-    /// result = a + b, where b may have dimensions of 1. Computed in f32.
-    Status sum(std::int64_t a, std::int64_t b, std::int64_t result);
+    /// Element by element, of one to three operands, which may have dimensions of 1; computed in `precision`. `axis`:
+    /// of the index that CUDNN_POINTWISE_GEN_INDEX gives.
+    Status pointwise(cudnnPointwiseMode_t mode, std::span<const std::int64_t> operands, std::int64_t result,
+                     cudnnDataType_t precision = CUDNN_DATA_FLOAT, std::int64_t axis = -1);
+    /// Over the axes in which the result has a dimension of 1.
+    Status reduction(cudnnReduceTensorOp_t mode, std::int64_t x, std::int64_t result);
+    /// c = a b over the last two axes. Sums are f32.
+    Status product(std::int64_t a, std::int64_t b, std::int64_t c);
+    /// The same elements under other dimensions and strides.
+    Status reshape(std::int64_t x, std::int64_t result);
     /// Any operation of the backend; what it refers to must be a descriptor of this graph or be handed to `keep`.
     Status operation(cudnnBackendDescriptorType_t type, std::initializer_list<Attribute> attributes);
     cudnnBackendDescriptor_t keep(Descriptor descriptor);
@@ -102,6 +115,7 @@ private:
 struct EngineRules
 {
     bool exactF32 = false; ///< no TF32: tensors are f32, and so shall the factors of products be
+    std::size_t most = 10; ///< engines that are tried
 };
 
 /// The engines that cuDNN proposes for the graph, the best first. Those are left out whose results may differ from run

@@ -109,6 +109,16 @@ KernelResult CudaFactory::makeConvTranspose2dBackward(const ConvTranspose2d& con
     return cuda::makeConvTranspose2dBackward(m_context, conv, m_type, wanted);
 }
 
+KernelResult CudaFactory::makeBatchNorm(const BatchNorm& norm) const
+{
+    return cuda::makeBatchNorm(m_context, norm, m_type);
+}
+
+KernelResult CudaFactory::makeBatchNormBackward(const BatchNorm& norm) const
+{
+    return cuda::makeBatchNormBackward(m_context, norm, m_type);
+}
+
 KernelResult CudaFactory::makeSoftmax(const Softmax& softmax) const
 {
     return cuda::makeSoftmax(m_context, softmax, m_type);

@@ -31,6 +31,8 @@ public:
     KernelResult makeConv2dBackward(const Conv2d& conv, Gradients wanted) const override;
     KernelResult makeConvTranspose2d(const ConvTranspose2d& conv) const override;
     KernelResult makeConvTranspose2dBackward(const ConvTranspose2d& conv, Gradients wanted) const override;
+    KernelResult makeBatchNorm(const BatchNorm& norm) const override;
+    KernelResult makeBatchNormBackward(const BatchNorm& norm) const override;
     KernelResult makeSoftmax(const Softmax& softmax) const override;
     KernelResult makeSoftmaxBackward(const Softmax& softmax) const override;
     KernelResult makeLogSoftmax(const LogSoftmax& logSoftmax) const override;

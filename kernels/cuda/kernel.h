@@ -54,6 +54,11 @@ KernelResult makeConv2d(Context& context, const Conv2d& conv, DType type);
 KernelResult makeConv2dBackward(Context& context, const Conv2d& conv, DType type, Gradients wanted);
 KernelResult makeConvTranspose2d(Context& context, const ConvTranspose2d& conv, DType type);
 KernelResult makeConvTranspose2dBackward(Context& context, const ConvTranspose2d& conv, DType type, Gradients wanted);
+KernelResult makeBatchNorm(Context& context, const BatchNorm& norm, DType type);
+KernelResult makeBatchNormBackward(Context& context, const BatchNorm& norm, DType type);
+/// By cuDNN where it has engines for it that are faster than our own kernels and give the same results.
+KernelResult makeAttention(Context& context, const Attention& attention, DType type);
+KernelResult makeAttentionBackward(Context& context, const Attention& attention, DType type);
 KernelResult makeSoftmax(Context& context, const Softmax& softmax, DType type);
 KernelResult makeSoftmaxBackward(Context& context, const Softmax& softmax, DType type);
 KernelResult makeLogSoftmax(Context& context, const LogSoftmax& softmax, DType type);

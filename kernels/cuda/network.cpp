@@ -12,7 +12,6 @@ namespace millrace::kernels::cuda {
 
 namespace {
 
-constexpr std::size_t kMostPlans = 10;
 constexpr std::uint64_t kMostWorkspaceBytes = 1ULL << 30;
 constexpr std::uint64_t kWorkspaceAlignment = 256;
 
@@ -22,9 +21,10 @@ Status execute(Context& context, const NetworkPlan& plan, const NetworkGraph& gr
     std::vector<std::int64_t> ids;
     std::vector<const void*> pointers;
     for (std::size_t id = 0; id < graph.tensors().size(); ++id) {
-        if (graph.tensors()[id].isVirtual) continue;
+        const GraphTensor& tensor = graph.tensors()[id];
+        if (tensor.isVirtual) continue;
         ids.push_back(static_cast<std::int64_t>(id));
-        pointers.push_back(tensors[id]);
+        pointers.push_back(tensor.value ? &*tensor.value : tensors[id]);
     }
     const auto address = reinterpret_cast<std::uintptr_t>(scratch);
     std::byte* workspace = scratch + (kWorkspaceAlignment - address % kWorkspaceAlignment) % kWorkspaceAlignment;
@@ -59,7 +59,6 @@ Result<std::shared_ptr<const Network::Prepared>> Network::prepare(Context& conte
     MR_CHECK(build(prepared->graph));
     MR_CHECK(prepared->graph.finalize());
     MR_TRY(auto engines, proposeEngines(prepared->graph, rules));
-    engines.resize(std::min(engines.size(), kMostPlans));
     const int places = static_cast<int>(engines.size());
 
     AlgorithmCache& cache = context.algorithms();
@@ -69,7 +68,6 @@ Result<std::shared_ptr<const Network::Prepared>> Network::prepare(Context& conte
             return std::shared_ptr<const Prepared>(std::move(prepared));
         }
         MR_TRY(engines, proposeEngines(prepared->graph, rules)); // it worked when it was measured; now others are
-        engines.resize(std::min(engines.size(), kMostPlans));
     }
     std::vector<NetworkPlan> plans; // of places that have none: empty
     Error refusal = makeError(Code::Unsupported, str("cuDNN's engines for the ", key, " need too much memory."));
@@ -90,8 +88,7 @@ Result<std::shared_ptr<const Network::Prepared>> Network::prepare(Context& conte
     if (std::count_if(plans.begin(), plans.end(), isReady) > 1) {
         Layout memory;
         std::vector<std::uint64_t> offsets;
-        for (const GraphTensor& tensor : prepared->graph.tensors())
-            offsets.push_back(memory.add(tensor.isVirtual ? 0 : tensor.sizeBytes()));
+        for (const GraphTensor& tensor : prepared->graph.tensors()) offsets.push_back(memory.add(tensor.sizeBytes()));
         const std::uint64_t atScratch = memory.add(workspaceBytes + kWorkspaceAlignment);
         MR_TRY(const int place, chooseFastest(context, key, static_cast<int>(plans.size()), memory.sizeBytes(),
                                               [&](int candidate, std::byte* at) -> Status {
