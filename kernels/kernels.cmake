@@ -54,5 +54,5 @@ millrace_library(NAME kernels_reference SOURCES reference/activation.cpp referen
   reference/reduce.cpp reference/transpose.cpp reference/log_softmax.cpp reference/mean_absolute_error.cpp
   reference/multiply.cpp reference/rms_norm.cpp reference/attention.cpp
   reference/conv_transpose2d.cpp reference/gru.cpp reference/lstm.cpp reference/matmul.cpp
-  reference/add_layer_norm.cpp reference/cast.cpp
+  reference/add_layer_norm.cpp reference/cast.cpp reference/sample.cpp
   USES base)

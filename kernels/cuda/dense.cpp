@@ -97,6 +97,7 @@ private:
 KernelResult makeDense(Context& context, const Dense& dense, DType type)
 {
     MR_CHECK(check(dense));
+    if (hasDenseRows(dense, type)) return makeDenseRows(context, dense, type);
     ProductShape shape{.rows = dense.batch,
                        .columns = dense.outputs,
                        .depth = dense.inputs,

@@ -34,6 +34,7 @@
 #include "kernels/ops/position.h"
 #include "kernels/ops/reduce.h"
 #include "kernels/ops/rms_norm.h"
+#include "kernels/ops/sample.h"
 #include "kernels/ops/softmax.h"
 #include "kernels/ops/transpose.h"
 
@@ -67,6 +68,7 @@ void activation(const Activation& activation, Inputs inputs, Outputs outputs);
 void activationBackward(const Activation& activation, Inputs inputs, Outputs outputs);
 void dropout(const Dropout& dropout, std::uint64_t seed, std::uint64_t step, Inputs inputs, Outputs outputs);
 void add(const Add& add, Inputs inputs, Outputs outputs);
+void sample(const Sample& sample, Inputs inputs, Outputs outputs);
 void softmax(const Softmax& softmax, Inputs inputs, Outputs outputs);
 void softmaxBackward(const Softmax& softmax, Inputs inputs, Outputs outputs);
 void crossEntropy(const CrossEntropy& loss, Inputs inputs, Outputs outputs);

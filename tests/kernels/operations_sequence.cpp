@@ -98,11 +98,19 @@ Problem cachedAttention(Case& line)
              .aliases = {{2, 1}, {3, 2}}}};
 }
 
+Problem sample(Case& line)
+{
+    const Sample s{line.integer("B"), line.integer("T", 1), line.integer("V")};
+    return {{.inputs = {{"logits", s.batch * s.steps * s.classes}},
+             .outputs = {{"token", s.batch, Operand::Content::Label, s.classes}},
+             .makeKernel = [s](const Factory& f) { return f.makeSample(s); },
+             .reference = [s](Inputs in, Outputs out) { reference::sample(s, in, out); },
+             .flops = asDouble(s.batch * s.classes)}};
+}
+
 constexpr OperationRow kOperations[] = {
-    {"embedding", embedding},
-    {"position", position},
-    {"attention", attention},
-    {"cached_attention", cachedAttention},
+    {"embedding", embedding}, {"position", position}, {"attention", attention}, {"cached_attention", cachedAttention},
+    {"sample", sample},
 };
 
 } // namespace
