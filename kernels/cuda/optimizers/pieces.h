@@ -4,6 +4,7 @@
 #include "kernels/cuda/context.h"
 
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -36,13 +37,18 @@ public:
         const Runtime& call = m_context.runtime();
         m_size = rows.size();
         if (rows.empty()) return {};
-        void* memory = nullptr;
+        void *memory = nullptr, *pinned = nullptr;
         MR_CHECK(m_context.asStatus(call.cudaMalloc(&memory, rows.size_bytes()), "an optimizer's table"));
         m_data = static_cast<T*>(memory);
-        MR_CHECK(m_context.asStatus(
-            call.cudaMemcpyAsync(m_data, rows.data(), rows.size_bytes(), cudaMemcpyHostToDevice, m_context.stream()),
-            "an optimizer's table"));
-        return m_context.asStatus(call.cudaStreamSynchronize(m_context.stream()), "an optimizer's table");
+        MR_CHECK(m_context.asStatus(call.cudaHostAlloc(&pinned, rows.size_bytes(), cudaHostAllocDefault),
+                                    "an optimizer's table"));
+        std::memcpy(pinned, rows.data(), rows.size_bytes());
+        m_context.check(
+            call.cudaMemcpyAsync(m_data, pinned, rows.size_bytes(), cudaMemcpyHostToDevice, m_context.stream()),
+            "an optimizer's table");
+        m_context.check(call.cudaStreamSynchronize(m_context.stream()), "an optimizer's table");
+        call.cudaFreeHost(pinned);
+        return m_context.status();
     }
     const T* data() const { return m_data; }
     std::size_t size() const { return m_size; }
