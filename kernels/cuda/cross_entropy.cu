@@ -1,10 +1,10 @@
 // Softmax cross-entropy: loss, hits and gradient, the gradient over the logits where it may take their memory.
 //
-// A block holds a row in shared memory where it fits (a vocabulary of 50,257 in 16 bits: two rows on each
-// multiprocessor of an H100, so that one is read while the other is written), and then each logit is read once and each
-// gradient written once. The first reading finds maximum, sum and the maximum's place at once; each thread keeps in
-// shared memory, and later takes from there, the same pieces, so nobody waits in between. A row that does not fit is
-// read twice.
+// A block copies its row into shared memory where it fits (a vocabulary of 50,257 in 16 bits: two rows on each
+// multiprocessor of an H100, so that one is read while the other is computed with), and then each logit is read once
+// and each gradient written once. From the copy the maximum, its place and the sum are found in one reading, the
+// gradient in another; a thread only meets what it copied itself, so nobody waits in between. A row that does not fit
+// is read twice.
 //
 // The gradient is divided by the weight of the whole batch, which is added up before: by a block of its own, and the
 // rows' losses after it by another. A small batch with few classes, whose time is that of launches, is one block with
@@ -91,13 +91,37 @@ struct RowState
     }
 };
 
-/// One row; `cache` holds it between the two passes, null: nothing does. The result is right for every thread.
-template <bool isCached, class T, class Group>
-__device__ LossSum crossEntropyOfRow(const Batch<T>& batch, const Totals& totals, std::int64_t r, T* cache,
+/// Copies a row, to where it lies between two vectors as it did before, and returns the place. Several vectors of each
+/// thread are on their way at once.
+template <class T> __device__ const T* copyRow(const T* row, T* to, int columns)
+{
+    constexpr int kSize = Packed<T>::kSize, kAtOnce = 4;
+    const BlockOfRow block;
+    const RowPieces pieces = piecesOf(row, columns);
+    to += pieces.past;
+    const int rank = block.rank(), threads = block.threads();
+    for (int c = rank; c < pieces.head; c += threads) to[c] = row[c];
+    for (int first = rank; first < pieces.packs; first += kAtOnce * threads) {
+        Packed<T> packs[kAtOnce];
+        for (int k = 0; k < kAtOnce; ++k) {
+            const int pack = first + k * threads;
+            if (pack < pieces.packs) packs[k] = Packed<T>::loadOnce(row + pieces.head + pack * kSize);
+        }
+        for (int k = 0; k < kAtOnce; ++k) {
+            const int pack = first + k * threads;
+            if (pack < pieces.packs) packs[k].store(to + pieces.head + pack * kSize);
+        }
+    }
+    for (int c = pieces.tail + rank; c < columns; c += threads) to[c] = row[c];
+    return to;
+}
+
+/// One row, whose logits lie at x. The result is right for every thread.
+template <class T, class Group>
+__device__ LossSum crossEntropyOfRow(const Batch<T>& batch, const Totals& totals, std::int64_t r, const T* x,
                                      const Group& group)
 {
     const std::int64_t first = r * batch.classes;
-    const T* x = batch.x + first;
     T* gradient = batch.gradient ? batch.gradient + first : nullptr;
     const std::int32_t label = batch.labels[r];
     if (label == batch.ignored) {
@@ -110,12 +134,11 @@ __device__ LossSum crossEntropyOfRow(const Batch<T>& batch, const Totals& totals
     }
 
     const bool isKnown = label >= 0 && label < batch.classes, isSmoothed = batch.share != 0;
-    const float logit = isKnown ? toFloat(x[label]) : NAN;
+    const float logit = isKnown ? toFloat(batch.x[first + label]) : NAN;
     RowState row;
     forEachPiece(group, x, batch.classes, [&](int c, auto piece) {
         float values[piece.value];
         loadPiece(x + c, values);
-        if constexpr (isCached) storePiece(cache + c, values);
         row.add(values, c, batch.weights, isSmoothed);
     });
     row.merge(group, isSmoothed);
@@ -129,10 +152,7 @@ __device__ LossSum crossEntropyOfRow(const Batch<T>& batch, const Totals& totals
         const float factor = mass * scale / row.softmax.sum, atLabel = target * scale, each = batch.share * scale;
         forEachPiece(group, x, batch.classes, [&](int c, auto piece) {
             float values[piece.value];
-            if constexpr (isCached)
-                loadPiece(cache + c, values);
-            else
-                loadPiece(x + c, values);
+            loadPiece(x + c, values);
             for (float& value : values) value = expf(value - maximum) * factor;
             if (isSmoothed) {
                 for (int k = 0; k < piece.value; ++k) values[k] -= batch.weights ? each * batch.weights[c + k] : each;
@@ -163,12 +183,9 @@ template <class T> __global__ void __launch_bounds__(kMostThreads) addTotals(Bat
 template <bool isCached, class T>
 __global__ void __launch_bounds__(kMostThreads, 1) crossEntropy(Batch<T> batch, const Totals* totals, LossSum* parts)
 {
-    T* cache = nullptr;
-    if constexpr (isCached) { // lies in shared memory as the row does in the device's
-        const T* x = batch.x + static_cast<std::int64_t>(blockIdx.x) * batch.classes;
-        cache = dynamicShared<T>() + reinterpret_cast<std::uintptr_t>(x) / sizeof(T) % Packed<T>::kSize;
-    }
-    const LossSum part = crossEntropyOfRow<isCached>(batch, *totals, blockIdx.x, cache, BlockOfRow{});
+    const T* x = batch.x + static_cast<std::int64_t>(blockIdx.x) * batch.classes;
+    if constexpr (isCached) x = copyRow(x, dynamicShared<T>(), batch.classes);
+    const LossSum part = crossEntropyOfRow(batch, *totals, blockIdx.x, x, BlockOfRow{});
     if (threadIdx.x == 0) parts[blockIdx.x] = part;
 }
 
@@ -179,7 +196,7 @@ __global__ void __launch_bounds__(kMostThreads) crossEntropyOfSmall(Batch<T> bat
     const Totals totals = totalsOf(batch);
     LossSum sum{0, 0};
     for (std::int64_t r = threadIdx.x; r < batch.rows; r += blockDim.x) {
-        const LossSum part = crossEntropyOfRow<false>(batch, totals, r, static_cast<T*>(nullptr), ThreadOfRow{});
+        const LossSum part = crossEntropyOfRow(batch, totals, r, batch.x + r * batch.classes, ThreadOfRow{});
         sum.loss += part.loss;
         sum.hits += part.hits;
     }

@@ -50,19 +50,33 @@ struct ThreadOfRow
 /// How many elements a piece of a row has: one, or a vector's.
 template <int count> using Piece = std::integral_constant<int, count>;
 
+/// How a row lies: elements to the first boundary between vectors, whole vectors, elements after them.
+struct RowPieces
+{
+    int past;              ///< elements from the boundary before it
+    int head, packs, tail; ///< elements before the first whole vector, whole vectors, the column after them
+};
+
+template <class T> __device__ RowPieces piecesOf(const T* row, int columns)
+{
+    constexpr int kSize = Packed<T>::kSize;
+    const int past = static_cast<int>(reinterpret_cast<std::uintptr_t>(row) / sizeof(T) % kSize);
+    const int toBoundary = past == 0 ? 0 : kSize - past;
+    const int head = columns < toBoundary ? columns : toBoundary, packs = (columns - head) / kSize;
+    return {past, head, packs, head + packs * kSize};
+}
+
 /// Calls visit(column, piece) for this thread's pieces of a row, columns ascending. Rows of the same elements of other
 /// tensors lie the same way.
 template <class T, class Group, class Visit>
 __device__ void forEachPiece(const Group& group, const T* row, int columns, const Visit& visit)
 {
     constexpr int kSize = Packed<T>::kSize;
-    const int past = static_cast<int>(reinterpret_cast<std::uintptr_t>(row) / sizeof(T) % kSize); // a boundary
-    const int toBoundary = past == 0 ? 0 : kSize - past;
-    const int head = columns < toBoundary ? columns : toBoundary;
-    const int packs = (columns - head) / kSize;
-    for (int c = group.rank(); c < head; c += group.threads()) visit(c, Piece<1>{});
-    for (int p = group.rank(); p < packs; p += group.threads()) visit(head + p * kSize, Piece<kSize>{});
-    for (int c = head + packs * kSize + group.rank(); c < columns; c += group.threads()) visit(c, Piece<1>{});
+    const RowPieces pieces = piecesOf(row, columns);
+    const int rank = group.rank(), threads = group.threads();
+    for (int c = rank; c < pieces.head; c += threads) visit(c, Piece<1>{});
+    for (int p = rank; p < pieces.packs; p += threads) visit(pieces.head + p * kSize, Piece<kSize>{});
+    for (int c = pieces.tail + rank; c < columns; c += threads) visit(c, Piece<1>{});
 }
 
 template <int count, class T> __device__ void loadPiece(const T* from, float (&values)[count])
