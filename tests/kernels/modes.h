@@ -1,6 +1,7 @@
-// The driver's three modes. The checks return what was wrong, or an empty text.
+// The drivers' modes. The checks return what was wrong, or an empty text.
 #pragma once
 
+#include "kernels/ops/device.h"
 #include "tests/kernels/problem.h"
 
 #include <string>
@@ -11,6 +12,10 @@ namespace millrace::test {
 /// memory, nothing written outside, the same bits when run again, in place, with outputs left out, for each thread
 /// count.
 std::string compareWithReference(const Problem& problem);
+
+/// The same for a device's kernels with elements of a storage type: within 1e-5 for f32, 1e-2 for bf16, 2e-3 for f16;
+/// and the same bits as a captured step.
+std::string compareDeviceWithReference(kernels::Device& device, const Problem& problem, DType storage);
 
 /// The reference's gradients against central differences of its forward function.
 std::string compareWithDifferences(const Problem& problem);

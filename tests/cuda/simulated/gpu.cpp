@@ -190,7 +190,7 @@ cudaError_t Gpu::refuse(cudaError_t error, std::string what)
         std::fprintf(stderr, "simulated GPU: %s\n", what.c_str());
         message = std::move(what);
     }
-    last = error;
+    if (error != cudaSuccess) last = error;
     if (sticky == cudaSuccess && stays(error)) sticky = error;
     return error;
 }

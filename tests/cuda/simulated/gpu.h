@@ -77,7 +77,7 @@ public:
 
     /// Counts the call; the error that it shall return, if any.
     std::optional<int> enter(std::string_view function);
-    /// Says what was wrong, keeps an error that stays, and returns it.
+    /// Says what was wrong, keeps an error that stays, and returns it. cudaSuccess: a library says why it refuses.
     cudaError_t refuse(cudaError_t error, std::string message);
     /// Runs what a kernel does, with the faults that were asked for; `written` is what it writes first.
     void runKernel(const std::function<std::string()>& kernel, void* written);
