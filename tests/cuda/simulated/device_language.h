@@ -124,6 +124,60 @@ inline void storeStreaming(uint4* to, const uint4& value)
     *to = value;
 }
 
+// The matrix units: see kernels/cuda/native/device_language.h. Lanes show each other what they have in tables, one for
+// each warp of the block.
+
+inline int warpOfBlock()
+{
+    return static_cast<int>(threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) / 32;
+}
+inline void loadMatrices(std::uint32_t (&to)[4], const void* row)
+{
+    static const unsigned char* rows[32][32];
+    const auto& all = rows[warpOfBlock()];
+    const int lane = simulated::lane();
+    rows[warpOfBlock()][lane] = static_cast<const unsigned char*>(row);
+    __syncwarp();
+    for (int i = 0; i < 4; ++i) std::memcpy(&to[i], all[i * 8 + lane / 4] + lane % 4 * 4, 4);
+    __syncwarp();
+}
+inline void loadTransposed(std::uint32_t (&to)[4], const void* row)
+{
+    static const unsigned char* rows[32][32];
+    const auto& all = rows[warpOfBlock()];
+    const int lane = simulated::lane();
+    rows[warpOfBlock()][lane] = static_cast<const unsigned char*>(row);
+    __syncwarp();
+    for (int i = 0; i < 4; ++i) {
+        std::uint16_t pair[2];
+        for (int k = 0; k < 2; ++k) std::memcpy(&pair[k], all[i * 8 + lane % 4 * 2 + k] + lane / 4 * 2, 2);
+        std::memcpy(&to[i], pair, 4);
+    }
+    __syncwarp();
+}
+template <class T>
+void multiplyMatrices(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, T)
+{
+    static std::uint32_t words[32][32][6]; // of a, then of b
+    auto& all = words[warpOfBlock()];
+    const int lane = simulated::lane();
+    const auto at = [&](int from, int word, int place) {
+        T value;
+        std::memcpy(&value, reinterpret_cast<const unsigned char*>(&all[from][word]) + place * 2, 2);
+        return static_cast<float>(value);
+    };
+    std::memcpy(all[lane], a, sizeof a);
+    all[lane][4] = b0, all[lane][5] = b1;
+    __syncwarp();
+    for (int i = 0; i < 4; ++i) {
+        const int column = lane % 4 * 2 + i % 2;
+        for (int k = 0; k < 16; ++k)
+            c[i] +=
+                at(lane / 4 * 4 + k % 8 / 2, k / 8 * 2 + i / 2, k % 2) * at(column * 4 + k % 8 / 2, 4 + k / 8, k % 2);
+    }
+    __syncwarp();
+}
+
 /// Hands a launch to the simulated cudaLaunchKernel, which expects a simulated::Launch as its one argument.
 template <class... Parameters>
 cudaError_t launchKernel(const Runtime& runtime, void (*kernel)(Parameters...), dim3 grid, dim3 block,
