@@ -1,7 +1,8 @@
 #include "app/wiring/window.h"
 
-#include "engine/protocol/resources.h"
 #include "engine/pipeline/catalogue.h"
+#include "engine/protocol/resources.h"
+#include "kernels/base/files.h"
 #include "ui/theme/theme.h"
 #include "ui/window/main_window.h"
 
@@ -59,8 +60,8 @@ Result<std::unique_ptr<Window>> Window::create(const QString& file)
     std::unique_ptr<Window> result(new Window);
     result->m_parts = std::make_unique<Parts>(std::move(options));
     Parts& parts = *result->m_parts;
-    parts.window = std::make_unique<ui::MainWindow>(
-        ui::WindowParts{parts.document, parts.files, parts.tracking, parts.answers, quickStart});
+    parts.window = std::make_unique<ui::MainWindow>(ui::WindowParts{
+        parts.document, parts.files, parts.tracking, parts.answers, quickStart, exists("/proc/driver/nvidia/version")});
     if (qEnvironmentVariableIsSet("MILLRACE_TRACE_START"))
         QObject::connect(parts.window.get(), &ui::MainWindow::shown, parts.window.get(),
                          [] { std::fprintf(stderr, "first frame after %.0f ms\n", millisecondsSinceStart()); });

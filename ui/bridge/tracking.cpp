@@ -28,9 +28,11 @@ RequestId Tracking::ask(std::function<void(TrackingWorker&, RequestId)> work)
     return id;
 }
 
-RequestId Tracking::launch(const QString& documentText, const QString& baseDirectory, const QString& name)
+RequestId Tracking::launch(const QString& documentText, const QString& baseDirectory, const QString& name,
+                           const QString& device)
 {
-    return ask([=](TrackingWorker& worker, RequestId id) { worker.launch(id, documentText, baseDirectory, name); });
+    return ask(
+        [=](TrackingWorker& worker, RequestId id) { worker.launch(id, documentText, baseDirectory, name, device); });
 }
 
 RequestId Tracking::resume(const QString& run)

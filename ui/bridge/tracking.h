@@ -33,8 +33,9 @@ public:
 
     const protocol::Home& home() const { return m_home; }
 
-    /// Runs the pipeline on this computer. → launched
-    RequestId launch(const QString& documentText, const QString& baseDirectory, const QString& name = {});
+    /// Runs the pipeline on this computer, on a device as a job says it. → launched
+    RequestId launch(const QString& documentText, const QString& baseDirectory, const QString& name = {},
+                     const QString& device = QStringLiteral("cpu"));
     /// Goes on from the last checkpoint. → launched
     RequestId resume(const QString& run);
     /// Asks the runner to stop at the next step. → done; the state follows by `runsChanged`

@@ -154,7 +154,7 @@ Result<RunSummary> TrackingWorker::summary(const std::string& run)
 }
 
 void TrackingWorker::launch(RequestId id, const QString& documentText, const QString& baseDirectory,
-                            const QString& name)
+                            const QString& name, const QString& device)
 {
     const auto launched = [&]() -> Result<cluster::LaunchedRun> {
         MR_TRY(auto* database, this->database());
@@ -163,6 +163,7 @@ void TrackingWorker::launch(RequestId id, const QString& documentText, const QSt
         job.pipelineText = documentText.toStdString();
         job.baseDirectory = baseDirectory.toStdString();
         job.resourceDirectory = m_options.resourceDirectory;
+        job.device = device.toStdString();
         MR_TRY(auto run, m_target->launch(std::move(job)));
         MR_CHECK(database->createRun(storage::describe(run.job, run.folder.path)));
         return run;

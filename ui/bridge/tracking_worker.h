@@ -25,7 +25,8 @@ public:
 
     void start();
 
-    void launch(RequestId id, const QString& documentText, const QString& baseDirectory, const QString& name);
+    void launch(RequestId id, const QString& documentText, const QString& baseDirectory, const QString& name,
+                const QString& device);
     void resume(RequestId id, const QString& run);
     void stop(RequestId id, const QString& run);
     void deleteRun(RequestId id, const QString& run);

@@ -16,6 +16,7 @@
 #include "ui/widgets/notice_bar.h"
 #include "ui/widgets/page_header.h"
 
+#include <QCheckBox>
 #include <QClipboard>
 #include <QFileDialog>
 #include <QGuiApplication>
@@ -232,6 +233,9 @@ void DesignPage::makeRunActions()
     auto* target = new Label(cores == 1 ? tr("This Computer · 1 core") : tr("This Computer · %1 cores").arg(cores),
                              TextStyle::Body, Role::Muted);
     m_header->addAction(target);
+    m_gpu = new QCheckBox(tr("GPU"));
+    m_gpu->hide();
+    m_header->addAction(m_gpu);
     m_stop =
         add(tr("Stop"), QKeySequence(Qt::CTRL | Qt::Key_Period), tr("Stop the run at its next step, with a checkpoint"),
             [this] { emit stopRequested(m_document.progress().run); });
@@ -239,6 +243,22 @@ void DesignPage::makeRunActions()
     m_stop->setEnabled(false);
     m_header->addAction(makeActionButton(m_stop, ButtonKind::Secondary));
     m_header->addAction(makeActionButton(m_run, ButtonKind::Primary, QStringLiteral("play")));
+}
+
+void DesignPage::offerGpu()
+{
+    QAction* action = add(tr("Compute on the GPU"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_G),
+                          tr("Compute runs on the NVIDIA GPU of this computer"), [] {});
+    action->setCheckable(true);
+    connect(action, &QAction::toggled, m_gpu, &QCheckBox::setChecked);
+    connect(m_gpu, &QCheckBox::toggled, action, &QAction::setChecked);
+    m_gpu->setToolTip(toolTipWithShortcut(*action));
+    m_gpu->show();
+}
+
+QString DesignPage::device() const
+{
+    return m_gpu->isChecked() ? QStringLiteral("cuda") : QStringLiteral("cpu");
 }
 
 void DesignPage::openLayers(const QString& id)

@@ -7,6 +7,7 @@
 #include <QAction>
 #include <QWidget>
 
+class QCheckBox;
 class QMenu;
 class QPushButton;
 
@@ -41,6 +42,10 @@ public:
     PropertyPanel& properties() const { return *m_properties; }
     NodePalette& palette() const { return *m_palette; }
     QAction* runAction() const { return m_run; }
+    /// Shows the choice to run on the GPU; without this call there is none.
+    void offerGpu();
+    /// What runs are to compute on, as a job says it.
+    QString device() const;
 
 signals:
     void runRequested();
@@ -83,6 +88,7 @@ private:
     AddPopup* m_addPopup;
     QMenu* m_recent;
     QList<QAction*> m_commands;
+    QCheckBox* m_gpu = nullptr; ///< hidden where no GPU is offered
     QAction *m_run = nullptr, *m_stop = nullptr, *m_undo = nullptr, *m_redo = nullptr, *m_backAction = nullptr;
     QAction* m_openAsLayers = nullptr;
     QList<QAction*> m_forSelection; ///< enabled while something is selected

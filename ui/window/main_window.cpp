@@ -47,6 +47,7 @@ QWidget* MainWindow::makePages()
     m_rail->addPage(tr("Runs"), QStringLiteral("runs"), tr("See and compare what was run (Ctrl+2)"));
     m_rail->addPage(tr("Models"), QStringLiteral("models"), tr("Registered models, and trying them (Ctrl+3)"));
     m_design = new DesignPage(m_parts.document, m_parts.files);
+    if (m_parts.hasGpu) m_design->offerGpu();
     m_runs = new RunsPage(m_parts.tracking);
     m_models = new ModelsPage(m_parts.tracking, m_parts.answers);
     m_pages = new QStackedWidget;
@@ -176,7 +177,7 @@ void MainWindow::launch()
     if (m_launchRequest != 0) return; // its answer is on the way
     const PipelineDocument& document = m_parts.document;
     const QString base = document.baseDirectory().isEmpty() ? QDir::currentPath() : document.baseDirectory();
-    m_launchRequest = m_parts.tracking.launch(QString::fromStdString(document.text()), base);
+    m_launchRequest = m_parts.tracking.launch(QString::fromStdString(document.text()), base, {}, m_design->device());
 }
 
 void MainWindow::showProgress(const RunProgress& progress)

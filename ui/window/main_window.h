@@ -28,7 +28,8 @@ struct WindowParts
     DocumentFiles& files;
     Tracking& tracking;
     RunnerAnswers& answers;
-    QString quickStart; ///< path of the quick start's template
+    QString quickStart;  ///< path of the quick start's template
+    bool hasGpu = false; ///< there is an NVIDIA driver to run with
 };
 
 class MainWindow : public QMainWindow
