@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cuda/context.h"
+#include "kernels/cuda/owned.h"
 
 #include <cstddef>
 #include <cstring>
@@ -27,9 +28,6 @@ template <class T> class DeviceTable
 {
 public:
     explicit DeviceTable(Context& context) : m_context(context) {}
-    ~DeviceTable() { m_context.runtime().cudaFree(m_data); }
-    DeviceTable(const DeviceTable&) = delete;
-    DeviceTable& operator=(const DeviceTable&) = delete;
 
     /// Once; waits until it is there. Errors: those of an allocation.
     Status upload(std::span<const T> rows)
@@ -39,23 +37,23 @@ public:
         if (rows.empty()) return {};
         void *memory = nullptr, *pinned = nullptr;
         MR_CHECK(m_context.asStatus(call.cudaMalloc(&memory, rows.size_bytes()), "an optimizer's table"));
-        m_data = static_cast<T*>(memory);
+        m_memory.reset(static_cast<std::byte*>(memory));
         MR_CHECK(m_context.asStatus(call.cudaHostAlloc(&pinned, rows.size_bytes(), cudaHostAllocDefault),
                                     "an optimizer's table"));
         std::memcpy(pinned, rows.data(), rows.size_bytes());
         m_context.check(
-            call.cudaMemcpyAsync(m_data, pinned, rows.size_bytes(), cudaMemcpyHostToDevice, m_context.stream()),
+            call.cudaMemcpyAsync(memory, pinned, rows.size_bytes(), cudaMemcpyHostToDevice, m_context.stream()),
             "an optimizer's table");
         m_context.check(call.cudaStreamSynchronize(m_context.stream()), "an optimizer's table");
         call.cudaFreeHost(pinned);
         return m_context.status();
     }
-    const T* data() const { return m_data; }
+    const T* data() const { return reinterpret_cast<const T*>(m_memory.get()); }
     std::size_t size() const { return m_size; }
 
 private:
     Context& m_context;
-    T* m_data = nullptr;
+    OwnedMemory m_memory;
     std::size_t m_size = 0;
 };
 
