@@ -303,6 +303,12 @@ const Runtime& runtime()
         ENTRY(cudnnSetStream, networksSetStream);
         table.cudnnGetVersion = networksVersion;
         table.cudnnGetLastErrorString = networksLastError;
+        ENTRY(cudnnBackendCreateDescriptor, descriptorCreate);
+        ENTRY(cudnnBackendDestroyDescriptor, descriptorDestroy);
+        ENTRY(cudnnBackendSetAttribute, descriptorSetAttribute);
+        ENTRY(cudnnBackendGetAttribute, descriptorGetAttribute);
+        ENTRY(cudnnBackendFinalize, descriptorFinalize);
+        ENTRY(cudnnBackendExecute, simulated::execute);
         return table;
     }();
 #undef ENTRY
