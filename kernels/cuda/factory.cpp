@@ -231,12 +231,12 @@ KernelResult CudaFactory::makeKlDivergence(const KlDivergence& klDivergence) con
 
 KernelResult CudaFactory::makeAttention(const Attention& attention) const
 {
-    return cuda::makeTiledAttention(m_context, attention, m_type);
+    return cuda::makeAttention(m_context, attention, m_type);
 }
 
 KernelResult CudaFactory::makeAttentionBackward(const Attention& attention) const
 {
-    return cuda::makeTiledAttentionBackward(m_context, attention, m_type);
+    return cuda::makeAttentionBackward(m_context, attention, m_type);
 }
 
 KernelResult CudaFactory::makeCachedAttention(const Attention& attention) const

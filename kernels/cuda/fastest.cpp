@@ -16,11 +16,6 @@ namespace {
 using OwnedEvent = Owned<cudaEvent_t, &Runtime::cudaEventDestroy>;
 using OwnedGraph = Owned<cudaGraph_t, &Runtime::cudaGraphDestroy>;
 using OwnedStep = Owned<cudaGraphExec_t, &Runtime::cudaGraphExecDestroy>;
-struct FreeMemory
-{
-    void operator()(std::byte* memory) const { runtime().cudaFree(memory); }
-};
-
 /// Times one way after the other. Nothing here is kept as the device's error: a way may fail.
 class Stopwatch
 {
@@ -29,11 +24,7 @@ public:
     {
         Stopwatch watch(context);
         const Runtime& call = context.runtime();
-        void* memory = nullptr;
-        MR_CHECK(context.asStatus(call.cudaMalloc(&memory, std::max<std::uint64_t>(operandBytes, 256)),
-                                  "memory for measuring"));
-        watch.m_memory.reset(static_cast<std::byte*>(memory));
-        MR_CHECK(context.asStatus(call.cudaMemsetAsync(memory, 0, operandBytes, context.stream()), "clearing memory"));
+        MR_TRY(watch.m_memory, reserveMemory(context, operandBytes));
         for (OwnedEvent* event : {&watch.m_begin, &watch.m_end}) {
             cudaEvent_t created = nullptr;
             MR_CHECK(context.asStatus(call.cudaEventCreateWithFlags(&created, cudaEventDefault), "an event"));
@@ -97,11 +88,22 @@ private:
     }
 
     Context* m_context;
-    std::unique_ptr<std::byte, FreeMemory> m_memory;
+    OwnedMemory m_memory;
     OwnedEvent m_begin, m_end;
 };
 
 } // namespace
+
+Result<OwnedMemory> reserveMemory(Context& context, std::uint64_t sizeBytes)
+{
+    void* memory = nullptr;
+    MR_CHECK(context.asStatus(context.runtime().cudaMalloc(&memory, std::max<std::uint64_t>(sizeBytes, 256)),
+                              "memory for measuring"));
+    OwnedMemory owned(static_cast<std::byte*>(memory));
+    MR_CHECK(
+        context.asStatus(context.runtime().cudaMemsetAsync(memory, 0, sizeBytes, context.stream()), "clearing memory"));
+    return owned;
+}
 
 Result<int> chooseFastest(Context& context, const std::string& key, int places, std::uint64_t operandBytes,
                           const Way& run)

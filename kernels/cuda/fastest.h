@@ -2,10 +2,14 @@
 #pragma once
 
 #include "kernels/cuda/context.h"
+#include "kernels/cuda/owned.h"
 
 #include <functional>
 
 namespace millrace::kernels::cuda {
+
+/// So many bytes of the device's memory, zero, for trying something before the first step.
+Result<OwnedMemory> reserveMemory(Context& context, std::uint64_t sizeBytes);
 
 /// Enqueues one way on the compute queue, on operands that lie one after the other in the given memory.
 using Way = std::function<Status(int place, std::byte* operands)>;

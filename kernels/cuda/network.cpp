@@ -122,6 +122,11 @@ std::uint64_t Network::scratchBytes() const
     return bytes == 0 ? 0 : bytes + kWorkspaceAlignment;
 }
 
+std::size_t Network::tensorCount() const
+{
+    return m_prepared->graph.tensors().size();
+}
+
 Status Network::run(std::span<const void* const> tensors, std::byte* scratch) const
 {
     return execute(*m_context, m_prepared->plan, m_prepared->graph, tensors, scratch);

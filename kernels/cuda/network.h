@@ -21,6 +21,7 @@ public:
                                   const std::function<Status(NetworkGraph&)>& build);
 
     std::uint64_t scratchBytes() const; ///< at most 1 GiB
+    std::size_t tensorCount() const;
     /// Enqueues it. tensors: by the order in which they were added to the graph, null for virtual ones; 16-byte
     /// aligned. scratch: scratchBytes(), 64-byte aligned.
     Status run(std::span<const void* const> tensors, std::byte* scratch) const;

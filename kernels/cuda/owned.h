@@ -3,6 +3,7 @@
 
 #include "kernels/cuda/runtime.h"
 
+#include <cstddef>
 #include <memory>
 #include <type_traits>
 
@@ -15,5 +16,12 @@ template <auto Destroy> struct Destroyer
 
 /// Handle: the library's name of the pointer; Destroy: the member of Runtime that takes it.
 template <class Handle, auto Destroy> using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, Destroyer<Destroy>>;
+
+struct FreeMemory
+{
+    void operator()(std::byte* memory) const { runtime().cudaFree(memory); }
+};
+/// Memory of the device.
+using OwnedMemory = std::unique_ptr<std::byte, FreeMemory>;
 
 } // namespace millrace::kernels::cuda
