@@ -3,6 +3,7 @@
 #include "app/cli/terminal.h"
 #include "app/cli/verb.h"
 #include "engine/plan/memory.h"
+#include "engine/protocol/device_choice.h"
 #include "kernels/base/text.h"
 #include "kernels/base/units.h"
 
@@ -17,6 +18,7 @@ struct Options
 {
     std::string file;
     std::vector<std::string> settings;
+    std::string device = "cpu";
     bool json = false;
 };
 
@@ -32,13 +34,16 @@ void printMemory(const std::string& node, const plan::TrainingMemory& memory)
         if (bytes > 0) parts += str(parts.empty() ? "" : ", ", name, " ", shown(bytes));
     };
     add("weights", memory.weights);
+    add("mirror", memory.mirror);
     add("gradients", memory.gradients);
     add("optimizer", memory.optimizer);
     add("averages", memory.averages);
     add("activations", memory.activations);
     add("measuring", memory.evaluation);
-    add("rows", memory.rows);
-    std::printf("\nmemory of %s: %s (%s)\n", node.c_str(), shown(memory.total()).c_str(), parts.c_str());
+    const bool gpu = memory.machine == plan::Machine::Gpu;
+    add("rows", gpu ? memory.staging : memory.rows);
+    std::printf("\n%s of %s: %s (%s)\n", gpu ? "GPU memory" : "memory", node.c_str(), shown(memory.total()).c_str(),
+                parts.c_str());
     if (memory.activations == memory.otherActivations) return;
     const std::uint64_t kept = memory.recomputes ? memory.otherActivations : memory.activations;
     const std::uint64_t again = memory.recomputes ? memory.activations : memory.otherActivations;
@@ -72,8 +77,11 @@ Result<int> execute(const Options& options)
 {
     const pipeline::Catalogue catalogue = pipeline::Catalogue::create();
     MR_TRY(PipelineFile file, openPipeline(options.file, options.settings, catalogue));
-    const auto memory = plan::trainingMemory(file.document, catalogue, file.report);
-    for (pipeline::Problem& problem : plan::memoryProblems(memory, plan::freeMemoryBytes()))
+    MR_TRY(const auto device, protocol::DeviceChoice::create(options.device));
+    const auto memory = plan::trainingMemory(file.document, catalogue, file.report,
+                                             device.gpu ? plan::Machine::Gpu : plan::Machine::Cpu);
+    // what a GPU has free is asked when the run starts
+    for (pipeline::Problem& problem : plan::memoryProblems(memory, device.gpu ? 0 : plan::freeMemoryBytes()))
         file.report.problems.push_back(std::move(problem));
     if (options.json) {
         nlohmann::json json = pipeline::toJson(file.report);
@@ -96,6 +104,7 @@ void addCheck(CLI::App& command, Outcome& outcome)
     CLI::App* verb = command.add_subcommand("check", "Shapes, types, memory and every problem, without running");
     verb->add_option("file", options->file, "The pipeline file (*.millrace)")->required();
     verb->add_option("--set", options->settings, "Set a parameter: node.param=value")->allow_extra_args(false);
+    verb->add_option("--device", options->device, "cpu (default) or cuda: where training would need how much memory");
     verb->add_flag("--json", options->json, "One JSON document on standard output");
     verb->callback([options, &outcome] {
         const auto status = execute(*options);

@@ -1,7 +1,9 @@
 #include "engine/plan/memory.h"
 
+#include "engine/compile/fusion.h"
 #include "engine/compile/precision.h"
 #include "engine/compile/program.h"
+#include "engine/compile/storage.h"
 #include "engine/pipeline/model_builder.h"
 #include "engine/pipeline/optimizer_types.h"
 #include "kernels/base/text.h"
@@ -20,6 +22,7 @@ namespace {
 constexpr std::int64_t kEvaluationBatch = 256;     // rows that the evaluator looks at together
 constexpr std::uint64_t kRowsInMemory = 64u << 20; // more are read from disk,
 constexpr std::uint64_t kLoaderBytes = 128u << 20; // by a loader that holds so much of them
+constexpr std::uint64_t kBatchesOnTheirWay = 3;    // to a GPU
 
 /// A training node with all that it trains on and how.
 struct Training
@@ -32,6 +35,7 @@ struct Training
     const pipeline::RowsSchema* validation = nullptr;
     const pipeline::Catalogue& catalogue;
     const pipeline::OptimizerType& optimizer;
+    Machine machine;
 
     std::int64_t whole(std::string_view id) const { return value(id).get<std::int64_t>(); }
     double number(std::string_view id) const { return value(id).get<double>(); }
@@ -70,10 +74,26 @@ compile::Loss lossOf(const Training& training)
                                                                   : compile::Loss::CrossEntropy;
 }
 
+/// A complete graph's program, as the executor of the machine has it.
+Result<compile::Program> planned(const Training& training, graph::Graph graph, compile::Mode mode)
+{
+    if (training.machine == Machine::Gpu) {
+        MR_TRY(graph, compile::withFusion(graph));
+        const std::string precision = training.text("precision");
+        if (precision == "bf16" || precision == "f16") {
+            MR_TRY(graph, compile::withStorage(graph, precision == "bf16" ? DType::BF16 : DType::F16));
+        }
+    }
+    return compile::plan(std::move(graph), mode);
+}
+
 Result<compile::Program> stepProgram(const Training& training, std::int64_t batch, bool recompute)
 {
     MR_TRY(graph::Graph graph, pipeline::buildModel(training.layers, training.catalogue, training.schema, batch));
-    if (const std::string precision = training.text("precision"); precision != "f32") {
+    const std::string precision = training.text("precision");
+    if (training.machine == Machine::Cpu && precision == "f16")
+        return makeError(Code::Unsupported, "The precision f16 needs a GPU.");
+    if (precision == "tf32" || (training.machine == Machine::Cpu && precision != "f32")) {
         MR_TRY(graph, compile::withPrecision(std::move(graph), precision));
     }
     compile::LossOptions options;
@@ -82,7 +102,7 @@ Result<compile::Program> stepProgram(const Training& training, std::int64_t batc
     if (recompute) {
         MR_TRY(graph, compile::withRecompute(graph));
     }
-    return compile::plan(std::move(graph), compile::Mode::Training);
+    return planned(training, std::move(graph), compile::Mode::Training);
 }
 
 Result<std::uint64_t> evaluationBytes(const Training& training, std::int64_t rows, std::int64_t batch)
@@ -93,8 +113,9 @@ Result<std::uint64_t> evaluationBytes(const Training& training, std::int64_t row
         MR_TRY(graph::Graph graph, pipeline::buildModel(training.layers, training.catalogue, training.schema, size));
         if (training.isLanguage()) {
             MR_TRY(graph, compile::withLoss(std::move(graph), compile::Loss::CrossEntropy));
+            graph.ports().erase("output"); // the loss is all that is read
         }
-        MR_TRY(const compile::Program program, compile::plan(std::move(graph), compile::Mode::Inference));
+        MR_TRY(const compile::Program program, planned(training, std::move(graph), compile::Mode::Inference));
         bytes += program.workBytes;
     }
     return bytes;
@@ -130,12 +151,23 @@ void addCopies(const Training& training, std::uint64_t parameterBytes, TrainingM
     if (training.optimizer.fullBatch || training.whole("gradient_accumulation") > 1) memory.gradients += parameterBytes;
     memory.optimizer = parameterBytes * static_cast<std::uint64_t>(training.optimizer.states);
     if (training.number("average") > 0) memory.averages += parameterBytes;
-    if (!training.isLanguage() && training.whole("early_stopping") > 0) memory.averages += memory.weights;
+    if (training.machine == Machine::Cpu && !training.isLanguage() && training.whole("early_stopping") > 0)
+        memory.averages += memory.weights;
+}
+
+/// The inputs of one step.
+std::uint64_t inputBytes(const compile::Program& program)
+{
+    std::uint64_t bytes = 0;
+    for (graph::TensorId id = 0; id < program.placements.size(); ++id)
+        if (program.graph.tensor(id).role == graph::Role::Input) bytes += program.placements[id].sizeBytes;
+    return bytes;
 }
 
 Result<TrainingMemory> memoryOf(const Training& training)
 {
     TrainingMemory memory;
+    memory.machine = training.machine;
     memory.recomputes = training.text("recompute") == "blocks";
     std::uint64_t parameterBytes = 0;
     for (const std::int64_t batch : batchSizes(training)) {
@@ -144,6 +176,8 @@ Result<TrainingMemory> memoryOf(const Training& training)
         if (parameterBytes == 0) {
             parameterBytes = program.parameterBytes;
             memory.weights = program.parameterBytes + program.stateBytes;
+            memory.mirror = program.mirrorBytes;
+            if (training.machine == Machine::Gpu) memory.staging = kBatchesOnTheirWay * inputBytes(program);
             memory.stepFlops = program.graph.cost().flops;
             memory.otherFlops = other.graph.cost().flops;
         }
@@ -160,7 +194,7 @@ Result<TrainingMemory> memoryOf(const Training& training)
 
 Result<TrainingMemory> memoryOfNode(const pipeline::Document& document, const pipeline::Catalogue& catalogue,
                                     const pipeline::CheckReport& report, const pipeline::Node& node,
-                                    const pipeline::NodeSpec& spec)
+                                    const pipeline::NodeSpec& spec, Machine machine)
 {
     const bool language = node.type == "train.language";
     const pipeline::RowsSchema* train = rowsInto(document, report, node.id, language ? "tokens" : "train");
@@ -172,8 +206,8 @@ Result<TrainingMemory> memoryOfNode(const pipeline::Document& document, const pi
     MR_TRY(pipeline::Document layers, pipeline::expandModel(*model, catalogue, schema));
     const auto optimizer = pipeline::paramValue(node, spec, "optimizer").get<std::string>();
     return memoryOf({node, spec, std::move(layers), std::move(schema), *train,
-                     rowsInto(document, report, node.id, "validation"), catalogue,
-                     *pipeline::findOptimizer(optimizer)});
+                     rowsInto(document, report, node.id, "validation"), catalogue, *pipeline::findOptimizer(optimizer),
+                     machine});
 }
 
 /// The largest part, and what makes it smaller.
@@ -186,10 +220,10 @@ std::pair<std::string, std::string> largestPart(const TrainingMemory& memory)
     };
     const std::array<Part, 5> parts{{
         {memory.activations, "activations", "Take a smaller batch, gradient accumulation or recompute blocks."},
-        {memory.weights + memory.gradients, "weights and their gradients", "Take a smaller model."},
+        {memory.weights + memory.mirror + memory.gradients, "weights and their gradients", "Take a smaller model."},
         {memory.optimizer, "the optimizer", "Take an optimizer that keeps less, such as lion or sgd."},
         {memory.averages + memory.evaluation, "averages and measuring", "Do without weight averaging."},
-        {memory.rows, "rows", "Take fewer rows."},
+        {memory.machine == Machine::Cpu ? memory.rows : memory.staging, "rows", "Take fewer rows."},
     }};
     const Part& largest =
         *std::max_element(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.bytes < b.bytes; });
@@ -200,14 +234,14 @@ std::pair<std::string, std::string> largestPart(const TrainingMemory& memory)
 
 std::map<std::string, TrainingMemory> trainingMemory(const pipeline::Document& document,
                                                      const pipeline::Catalogue& catalogue,
-                                                     const pipeline::CheckReport& report)
+                                                     const pipeline::CheckReport& report, Machine machine)
 {
     std::map<std::string, TrainingMemory> all;
     if (!report.ok()) return all;
     for (const pipeline::Node& node : document.nodes) {
         const pipeline::NodeSpec* spec = catalogue.find(node.type);
         if (spec == nullptr || (node.type != "train.supervised" && node.type != "train.language")) continue;
-        if (auto memory = memoryOfNode(document, catalogue, report, node, *spec)) all[node.id] = *memory;
+        if (auto memory = memoryOfNode(document, catalogue, report, node, *spec, machine)) all[node.id] = *memory;
     }
     return all;
 }
@@ -244,13 +278,16 @@ std::uint64_t freeMemoryBytes()
 
 nlohmann::json toJson(const TrainingMemory& memory)
 {
-    return {{"weights", memory.weights},
+    return {{"machine", memory.machine == Machine::Cpu ? "cpu" : "gpu"},
+            {"weights", memory.weights},
+            {"mirror", memory.mirror},
             {"gradients", memory.gradients},
             {"optimizer", memory.optimizer},
             {"averages", memory.averages},
             {"activations", memory.activations},
             {"evaluation", memory.evaluation},
             {"rows", memory.rows},
+            {"staging", memory.staging},
             {"total", memory.total()},
             {"recompute",
              {{"on", memory.recomputes},

@@ -13,10 +13,11 @@ namespace {
 
 constexpr const char* kAccumulation = "gradient_accumulation";
 
-/// What lies in the GPU's memory: rows stay in the host's.
-std::uint64_t onDevice(const plan::TrainingMemory& memory)
+std::map<std::string, plan::TrainingMemory> onDevice(const pipeline::Document& document,
+                                                     const pipeline::Catalogue& catalogue,
+                                                     const pipeline::CheckReport& report)
 {
-    return memory.total() - memory.rows;
+    return plan::trainingMemory(document, catalogue, report, plan::Machine::Gpu);
 }
 
 std::string shown(std::uint64_t bytes)
@@ -32,10 +33,10 @@ std::optional<std::uint64_t> raised(pipeline::Document& document, pipeline::Node
     const auto whole = [&](const char* id) { return pipeline::paramValue(node, spec, id).get<std::int64_t>(); };
     while (const std::int64_t accumulation = nextAccumulation(whole("batch_size"), whole(kAccumulation))) {
         node.params[kAccumulation] = accumulation;
-        const auto memory = plan::trainingMemory(document, catalogue, report);
+        const auto memory = onDevice(document, catalogue, report);
         const auto found = memory.find(node.id);
         if (found == memory.end()) return std::nullopt;
-        if (onDevice(found->second) <= freeBytes) return onDevice(found->second);
+        if (found->second.total() <= freeBytes) return found->second.total();
     }
     return std::nullopt;
 }
@@ -54,8 +55,8 @@ Result<std::vector<std::string>> fitIntoMemory(pipeline::Document& document, con
                                                const pipeline::CheckReport& report, std::uint64_t freeBytes, bool fit)
 {
     std::vector<std::string> changes;
-    for (const auto& [id, memory] : plan::trainingMemory(document, catalogue, report)) {
-        const std::uint64_t needed = onDevice(memory);
+    for (const auto& [id, memory] : onDevice(document, catalogue, report)) {
+        const std::uint64_t needed = memory.total();
         if (needed <= freeBytes) continue;
         pipeline::Document other = document;
         pipeline::Node& node = *other.find(id);

@@ -19,6 +19,7 @@ Result<std::unique_ptr<LanguageEvaluator>> LanguageEvaluator::create(const Train
         if (rows == 0) continue;
         MR_TRY(graph::Graph graph, pipeline::buildModel(model.layers, model.catalogue, model.schema, rows));
         MR_TRY(graph, compile::withLoss(std::move(graph), model.loss));
+        graph.ports().erase("output"); // the loss is all that is read
         MR_TRY(compile::Program program,
                execute::planFor(std::move(graph), compile::Mode::Inference, weights->place()));
         MR_TRY(self->m_executors[rows], execute::Executor::create(std::move(program), weights, threads));

@@ -1,5 +1,7 @@
 // The memory that is predicted for training, beside what the executor allocates for the same programs.
+#include "engine/compile/fusion.h"
 #include "engine/compile/program.h"
+#include "engine/compile/storage.h"
 #include "engine/execute/executor.h"
 #include "engine/pipeline/model_builder.h"
 #include "engine/plan/memory.h"
@@ -54,13 +56,13 @@ Document pipelineOf(const std::string& model, Json params)
     return document;
 }
 
-plan::TrainingMemory memoryOf(const std::string& model, Json params)
+plan::TrainingMemory memoryOf(const std::string& model, Json params, plan::Machine machine = plan::Machine::Cpu)
 {
     const Catalogue catalogue = Catalogue::create();
     const Document document = pipelineOf(model, std::move(params));
     const CheckReport report = check(document, catalogue, inspect);
     for (const Problem& problem : report.problems) qWarning("%s", problem.error.toString().c_str());
-    const auto all = plan::trainingMemory(document, catalogue, report);
+    const auto all = plan::trainingMemory(document, catalogue, report, machine);
     return all.contains("fit") ? all.at("fit") : plan::TrainingMemory{};
 }
 } // namespace
@@ -74,6 +76,9 @@ private slots:
     void arenasAreWhatIsAllocated();
     void everyCopyIsCounted();
     void blocksComputedAgainTakeLess();
+    void aGpuStoresWhatItComputes_data() { arenasAreWhatIsAllocated_data(); }
+    void aGpuStoresWhatItComputes();
+    void aGpuKeepsNoRows();
     void tooMuchIsSaid();
 };
 
@@ -145,6 +150,47 @@ void MemoryTest::blocksComputedAgainTakeLess()
     QCOMPARE(again.otherActivations, kept.activations);
     QVERIFY(again.stepFlops > kept.stepFlops);
     QCOMPARE(kept.otherFlops, again.stepFlops);
+}
+
+void MemoryTest::aGpuStoresWhatItComputes()
+{
+    QFETCH(QString, model);
+    const std::string type = model.toStdString();
+    const RowsSchema schema = type == "model.gpt" ? windowsOf(text(), 64) : images();
+    const Catalogue catalogue = Catalogue::create();
+    const Node node = pipelineOf(type, Json::object()).nodes[1];
+    const auto forward = buildModel(*expandModel(node, catalogue, schema), catalogue, schema, 20);
+    const auto fused = compile::withFusion(*compile::withGradients(*forward, compile::Loss::CrossEntropy));
+    for (const char* precision : {"f32", "tf32", "bf16", "f16"}) {
+        const plan::TrainingMemory memory =
+            memoryOf(type, {{"batch_size", 20}, {"precision", precision}}, plan::Machine::Gpu);
+        auto graph = *fused;
+        const bool stored = std::string_view(precision).ends_with("16");
+        if (stored) graph = *compile::withStorage(*fused, DType::BF16);
+        const auto program = compile::plan(graph, compile::Mode::Training);
+        QCOMPARE(memory.weights, program->parameterBytes + program->stateBytes);
+        QCOMPARE(memory.mirror, stored ? program->parameterBytes / 2 : 0);
+        QCOMPARE(memory.gradients, program->gradientBytes);
+        QCOMPARE(memory.optimizer, 2 * program->parameterBytes);
+        QCOMPARE(memory.activations, program->workBytes);
+        QVERIFY(memory.staging > 0);
+        QCOMPARE(memory.total(), memory.weights + memory.mirror + memory.gradients + memory.optimizer +
+                                     memory.activations + memory.evaluation + memory.staging);
+    }
+    // f16 is a GPU's alone
+    QCOMPARE(memoryOf(type, {{"batch_size", 20}, {"precision", "f16"}}).total(), std::uint64_t{0});
+}
+
+void MemoryTest::aGpuKeepsNoRows()
+{
+    const Json params{{"batch_size", 20}};
+    const plan::TrainingMemory cpu = memoryOf("model.mlp", params);
+    const plan::TrainingMemory gpu = memoryOf("model.mlp", params, plan::Machine::Gpu);
+    QCOMPARE(gpu.rows, cpu.rows);
+    QVERIFY(gpu.total() < cpu.total());
+    QCOMPARE(gpu.staging, std::uint64_t{3 * 20 * (784 + 1) * 4});
+    QCOMPARE(plan::toJson(gpu).at("machine"), "gpu");
+    QCOMPARE(plan::toJson(gpu).at("total").get<std::uint64_t>(), gpu.total());
 }
 
 void MemoryTest::tooMuchIsSaid()
