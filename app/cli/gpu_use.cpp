@@ -4,6 +4,7 @@
 #include "kernels/base/units.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace millrace::cli {
@@ -88,15 +89,15 @@ std::string gpuLines(const nlohmann::json& use)
             if (const auto value = gpu.find(name); value != gpu.end())
                 line += " · " + shown(value->template get<double>());
         };
-        figure("utilization_percent", [](double value) { return str(significant(value, 2), " % busy"); });
+        figure("utilization_percent", [](double value) { return str(std::lround(value), " % busy"); });
         figure("memory_used_bytes", [](double value) { return formatBytes(value); });
-        figure("power_watts", [](double value) { return str(significant(value, 3), " W"); });
-        figure("temperature_celsius", [](double value) { return str(significant(value, 2), " °C"); });
+        figure("power_watts", [](double value) { return str(std::lround(value), " W"); });
+        figure("temperature_celsius", [](double value) { return str(std::lround(value), " °C"); });
         std::string reasons;
         for (const auto& [reason, share] : gpu["throttle"].items()) reasons += (reasons.empty() ? "" : ", ") + reason;
         if (!reasons.empty())
-            line += str(" · throttled ", significant(100 * gpu["throttled"].get<double>(), 2), " % of the time (",
-                        reasons, ")");
+            line += str(" · throttled ", std::lround(100 * gpu["throttled"].get<double>()), " % of the time (", reasons,
+                        ")");
         if (gpu.value("lost", false)) line += " · lost";
         lines += printable(line) + "\n";
     }

@@ -155,7 +155,7 @@ Result<std::vector<kernels::DeviceInfo>> chooseDevices(std::span<const kernels::
         return std::ranges::find(excluded, device.uuid) != excluded.end();
     });
     if (meant.empty())
-        return makeError(Code::NotFound, str("The run has no GPU any more: ", lost, " was lost.",
+        return makeError(Code::NotFound, str("The run has no GPU any more; lost: ", lost, ".",
                                              left.empty() ? "" : str(" There is still ", listed(left), ".")))
             .advise("Resume the run when the GPU works again (nvidia-smi shows it), or with another --device.");
     return meant;

@@ -2,8 +2,7 @@
 // what they are like: words separated by commas.
 //   devices=2      how many there are (2)            memory=64      MiB of each (1024)
 //   lose=500       the 500th kernel on the first one ends with an illegal address, and with it all after it
-//   lose-all       so it is on every one of them     nan=500        the 500th kernel's first number becomes one of NaN
-//   refuse=20      the 20th cudaMalloc finds no memory
+//   lose-all       so it is on every one of them     refuse=20      the 20th cudaMalloc finds no memory
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/module.h"
 #include "tests/cuda/simulated/faults.h"
@@ -57,7 +56,6 @@ MR_EXPORT void millrace_cuda_open(int index, const std::string& cacheFolder,
     device = cuda::openDevice(index, cacheFolder);
     if (const int kernel = told("lose=", 0); kernel > 0 && (index == 0 || told("lose-all", -1) >= 0))
         simulated::failKernel(kernel, cudaErrorIllegalAddress);
-    if (const int kernel = told("nan=", 0); kernel > 0) simulated::corruptKernel(kernel, 30);
     if (const int call = told("refuse=", 0); call > 0)
         simulated::failCall("cudaMalloc", call, cudaErrorMemoryAllocation);
 }
