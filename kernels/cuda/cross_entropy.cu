@@ -59,9 +59,7 @@ template <class T> __device__ Totals totalsOf(const Batch<T>& batch)
     }
     for (int c = static_cast<int>(threadIdx.x); batch.weights && c < batch.classes; c += static_cast<int>(blockDim.x))
         classes += static_cast<double>(batch.weights[c]);
-    weight = blockSum(weight);
-    classes = blockSum(classes);
-    return {weight, batch.weights ? classes : static_cast<double>(batch.classes)};
+    return {blockSum(weight), batch.weights ? blockSum(classes) : static_cast<double>(batch.classes)};
 }
 
 /// What a row's thread, or block, found in its logits.
