@@ -5,14 +5,27 @@
 #include "kernels/cuda/device_code.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace millrace::kernels::cuda {
 
-/// Four values, one after the other in memory, as one word of it.
-template <class T> struct alignas(4 * sizeof(T)) Four
+template <class T> __device__ std::uint64_t bitsOf(T value)
 {
-    T values[4];
-};
+    std::uint16_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/// Stores four values, rounded to the nearest, by one instruction. Those of two bytes are put together by hand: the
+/// compiler would store them one by one.
+template <class T> __device__ void storeFour(T* to, const float (&x)[4])
+{
+    if constexpr (sizeof(T) == 4)
+        *reinterpret_cast<float4*>(to) = {x[0], x[1], x[2], x[3]};
+    else
+        *reinterpret_cast<std::uint64_t*>(to) = bitsOf(fromFloat<T>(x[0])) | bitsOf(fromFloat<T>(x[1])) << 16 |
+                                                bitsOf(fromFloat<T>(x[2])) << 32 | bitsOf(fromFloat<T>(x[3])) << 48;
+}
 
 /// Elements first … first + 3, first a multiple of four, as far as they lie in [begin, end).
 class Group
@@ -32,8 +45,8 @@ public:
     __device__ void load(const float* from, float (&x)[kSize]) const
     {
         if (m_whole) {
-            const Four<float> loaded = *reinterpret_cast<const Four<float>*>(from + m_first);
-            for (int i = 0; i < kSize; ++i) x[i] = loaded.values[i];
+            const float4 four = *reinterpret_cast<const float4*>(from + m_first);
+            x[0] = four.x, x[1] = four.y, x[2] = four.z, x[3] = four.w;
         } else {
             for (int i = 0; i < kSize; ++i) x[i] = has(i) ? from[m_first + static_cast<unsigned>(i)] : 0;
         }
@@ -43,9 +56,7 @@ public:
     template <class T> __device__ void store(T* to, const float (&x)[kSize]) const
     {
         if (m_whole) {
-            Four<T> stored;
-            for (int i = 0; i < kSize; ++i) stored.values[i] = fromFloat<T>(x[i]);
-            *reinterpret_cast<Four<T>*>(to + m_first) = stored;
+            storeFour(to + m_first, x);
         } else {
             for (int i = 0; i < kSize; ++i)
                 if (has(i)) to[m_first + static_cast<unsigned>(i)] = fromFloat<T>(x[i]);

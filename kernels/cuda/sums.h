@@ -15,7 +15,7 @@ constexpr unsigned kSumThreads = 256;
 /// Whether a group of four of each buffer can be moved as one word.
 template <class T, class... Buffers> bool isAligned(const Buffers*... buffers)
 {
-    return ((reinterpret_cast<std::uintptr_t>(buffers) % sizeof(Four<T>) == 0) && ...);
+    return ((reinterpret_cast<std::uintptr_t>(buffers) % (Group::kSize * sizeof(T)) == 0) && ...);
 }
 
 template <bool kLargest> __device__ double blockTotal(double value)
