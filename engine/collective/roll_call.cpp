@@ -88,9 +88,15 @@ void RollCall::run(std::stop_token stop)
         const auto now = Clock::now();
         const bool due = now >= next;
         if (due) next = now + m_interval;
-        if (due || !m_reportSent) speak(now);
+        if (due || hasNews()) speak(now);
         listen(next);
     }
+}
+
+bool RollCall::hasNews() const
+{
+    const std::lock_guard lock(m_mutex);
+    return m_report && !m_reportSent;
 }
 
 /// Tells what there is to tell. Who is behind with reading is spared the next sign of life, never a report.

@@ -30,6 +30,7 @@ public:
 
 private:
     void run(std::stop_token stop);
+    bool hasNews() const; ///< a report that nobody has heard yet
     void speak(Clock::time_point now);
     void listen(Clock::time_point until);
     void hear(std::size_t from, std::string_view message, Clock::time_point now);

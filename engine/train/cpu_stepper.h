@@ -1,6 +1,7 @@
 // A step of training on this processor.
 #pragma once
 
+#include "engine/train/gradient_exchange.h"
 #include "engine/train/stepper.h"
 
 namespace millrace::train {
@@ -22,11 +23,18 @@ public:
 private:
     explicit CpuStepper(const StepSettings& settings) : m_settings(settings) {}
     Result<double> evaluate() override;
-    std::span<float> parameters() override { return m_weights->parameters(); }
+    std::span<float> parameters() override { return isSharded() ? m_ownWeights : m_weights->parameters(); }
     std::span<float> gradients() override { return m_gradients; }
 
-    Result<execute::Executor*> run(const MicroBatch& rows, std::int64_t index);
-    void clip();
+    bool isSharded() const { return m_exchange && m_exchange->sharded(); }
+    Result<execute::Executor*> executorFor(const MicroBatch& rows) const;
+    Status run(execute::Executor& executor, const MicroBatch& rows, std::int64_t index);
+    Status evaluateAlone(StepFigures& figures);
+    Status evaluateTogether(StepFigures& figures);
+    void begin(execute::Executor& executor, float weight, bool first);
+    Status takeSum(StepFigures& figures, const execute::Executor& executor, double lossSum);
+    Status shareUpdate();
+    Status clip();
 
     StepSettings m_settings;
     std::map<std::int64_t, std::unique_ptr<execute::Executor>> m_executors; // by rows
@@ -35,6 +43,11 @@ private:
     std::vector<float> m_sum;     ///< of the micro-batches' gradients; empty where each step has but one
     std::vector<float> m_average; ///< of the weights; empty where there is none
     std::optional<StepFigures> m_done;
+
+    // with other ranks
+    std::unique_ptr<GradientExchange> m_exchange;    ///< null where this rank is alone
+    bool m_leaving = false;                          ///< while the run is on whose gradients leave
+    std::vector<float> m_ownWeights, m_ownGradients; ///< with shards: what the optimiser works on
 
     // of the step that is made
     StepRows* m_rows = nullptr;

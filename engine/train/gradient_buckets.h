@@ -4,6 +4,7 @@
 #include "engine/compile/program.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace millrace::train {
@@ -16,12 +17,8 @@ struct GradientBucket
     bool operator==(const GradientBucket&) const = default;
 };
 
-/// What is exchanged at a time: large enough to use the network, small enough to leave early.
-/// Source    PyTorch's DistributedDataParallel: Li et al. 2020, arXiv:2006.15704, section 3.2.3.
-constexpr std::uint64_t kBucketBytes = std::uint64_t{25} << 20;
-
 /// The whole buffer, cut from its end (the last layers' gradients, which are finished first) into buckets that reach
 /// `bucketBytes`; in the order in which the operations finish them. The same for every batch size of a model.
-std::vector<GradientBucket> gradientBuckets(const compile::Program& program, std::uint64_t bucketBytes = kBucketBytes);
+std::vector<GradientBucket> gradientBuckets(const compile::Program& program, std::uint64_t bucketBytes);
 
 } // namespace millrace::train

@@ -2,21 +2,13 @@
 // rank updates, and keeps the optimiser's state of, its shards alone.
 #pragma once
 
-#include "engine/collective/collective.h"
 #include "engine/train/gradient_buckets.h"
 #include "engine/train/optimizer.h"
+#include "engine/train/ranks.h"
 
 #include <functional>
 
 namespace millrace::train {
-
-/// Which ranks a step is made on.
-struct Ranks
-{
-    std::shared_ptr<collective::Group> group = nullptr; ///< of all that train the model; null: this one alone
-    bool shardOptimizer = false;                        ///< ZeRO stage 1. Source: Rajbhandari et al. 2020, 1910.02054
-    std::uint64_t bucketBytes = kBucketBytes;
-};
 
 /// One exchange a step:  begin, completed after each operation, finish; with shards then the update of owned() and
 /// gather. On a device group all of it is enqueued, and may be captured.

@@ -4,6 +4,7 @@
 #include "engine/execute/place.h"
 #include "engine/pipeline/catalogue.h"
 #include "engine/train/optimizer.h"
+#include "engine/train/ranks.h"
 #include "engine/train/schedule.h"
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct StepSettings
     std::string recompute = "none";                    ///< or blocks
     int threads = 0;                                   ///< 0: as many as the processor has
     std::shared_ptr<kernels::Device> device = nullptr; ///< shared with whoever evaluates; null: the CPU
+    Ranks ranks;                                       ///< that make each step together, on rows of their own
 
     execute::Place place() const;
 };
