@@ -144,11 +144,18 @@ Result<Times> measure(Steps& steps, double seconds, const std::stop_token& stop)
     return times;
 }
 
-/// What the program, its weights in both types and the optimiser need, as they are planned.
+/// What the program, its weights in both types, the optimiser and the rows on their way need, as they are planned.
 std::uint64_t plannedBytes(const compile::Program& program, std::string_view optimizer)
 {
+    constexpr std::uint64_t kOnTheirWay = 3; // batches, of train::DeviceStepper
     const pipeline::OptimizerType* type = pipeline::findOptimizer(optimizer);
-    return program.peakBytes() + (type ? static_cast<std::uint64_t>(type->states) : 0) * program.parameterBytes;
+    std::uint64_t rows = 0;
+    for (const char* port : {"features", "labels"}) {
+        const graph::Tensor& tensor = program.graph.tensor(program.graph.ports().at(port));
+        rows += static_cast<std::uint64_t>(tensor.shape.elements()) * sizeBytes(tensor.type);
+    }
+    return program.peakBytes() + kOnTheirWay * rows +
+           (type ? static_cast<std::uint64_t>(type->states) : 0) * program.parameterBytes;
 }
 
 } // namespace

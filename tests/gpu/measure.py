@@ -135,15 +135,14 @@ class Programs:
         bundled = os.path.join(self.build, "tests.json")
         if os.path.exists(bundled):
             with open(bundled, encoding="utf-8") as file:
-                return json.load(file)
+                return json.loads(file.read().replace("@BUILD@", self.build).replace("@ROOT@", ROOT))
         shown = subprocess.run(["ctest", "--test-dir", self.build, "-L", "^gpu$", "--show-only=json-v1"],
                                capture_output=True, text=True, check=True).stdout
         tests = []
         for test in json.loads(shown)["tests"]:
             properties = {p["name"]: p["value"] for p in test.get("properties", [])}
-            if test["name"] != "gpu_run":
-                tests.append({"name": test["name"], "command": test["command"], "timeout": properties.get("TIMEOUT", 120),
-                              "environment": properties.get("ENVIRONMENT", [])})
+            tests.append({"name": test["name"], "command": test.get("command", []),
+                          "timeout": properties.get("TIMEOUT", 120), "environment": properties.get("ENVIRONMENT", [])})
         return tests
 
     def start(self, command, environment=(), **more):
@@ -264,7 +263,9 @@ def run_tests(programs, report, left):
 def run_test(programs, report, part, name, command, environment, limit):
     begin = time.time()
     state, output = "not run: no time left", ""
-    if limit > 5:
+    if not command:
+        state = "not built"
+    elif limit > 5:
         try:
             done = programs.start(command, environment, timeout=limit, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             state, output = "passed" if done.returncode == 0 else f"failed ({done.returncode})", done.stdout
@@ -286,7 +287,7 @@ def sanitize(programs, report, left):
     if not os.path.exists(tool):
         report.add("sanitizer", {"name": "compute-sanitizer", "state": "not installed here", "seconds": 0})
         return
-    kernels = [test for test in programs.tests() if "kernels" in test["name"]]
+    kernels = [test for test in programs.tests() if "kernels" in test["name"] and test["command"]]
     checks = [(test, check) for test in kernels for check in ("memcheck", "racecheck")]
     for number, (test, check) in enumerate(checks):
         run_test(programs, report, "sanitizer", f"{check} of {test['name']}",
@@ -301,6 +302,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=570)
     parser.add_argument("--only", default="tests,benchmarks,sanitizer")
     parser.add_argument("--workloads", default=",".join(WORKLOADS))
+    parser.add_argument("--rehearse", action="store_true", help="PyTorch on the processor, in small sizes: no figures")
     options = parser.parse_args()
     programs, report = Programs(os.path.abspath(options.build)), Report(options.out)
     end = time.time() + options.seconds
@@ -317,7 +319,9 @@ def main():
         with open(os.path.join(options.out, "peers.log"), "w", encoding="utf-8") as log:
             for workload in options.workloads.split(","):
                 try:
-                    entry = benchmark(programs, workload, log, until(WORKLOADS[workload].limit))
+                    limit = until(WORKLOADS[workload].limit * (4 if options.rehearse else 1))
+                    entry = benchmark(programs, workload, log, limit,
+                                      ["--device", "cpu", "--tiny"] if options.rehearse else [])
                 except (RuntimeError, subprocess.TimeoutExpired, OSError, KeyError) as failure:
                     entry = {"workload": workload, "error": str(failure)[:300]}
                     print(f"{workload}: {failure}", file=sys.stderr)
