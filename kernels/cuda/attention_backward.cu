@@ -2,7 +2,7 @@
 // block writes: in one a block has 64 queries, walks over their keys and sums dq; in the other it has 64 keys, walks
 // over the queries that see them and sums dk and dv. Both compute the probabilities again from logsumexp. delta[i] =
 // dy[i] y[i], which both need, comes first. Source: Dao et al. 2022, arXiv:2205.14135, algorithm 4.
-#include "kernels/cuda/attention_tiles.h"
+#include "kernels/cuda/attention_backward.h"
 #include "kernels/ops/attention.h"
 
 namespace millrace::kernels::cuda {
@@ -10,52 +10,6 @@ namespace millrace::kernels::cuda {
 namespace {
 
 using namespace attention;
-
-constexpr int kDeltaWarps = 4; ///< of a block
-
-template <class T> struct Operands
-{
-    const T *qkv, *dy;
-    const float *logsumexp, *delta; ///< (B,heads,T)
-    T* dqkv;
-};
-
-/// delta[b,h,t] = sum_d y[b,t,h,d] dy[b,t,h,d], a warp each.
-template <class T> __global__ void multiplyOutputs(const T* y, const T* dy, float* delta, Attention a)
-{
-    const std::int64_t D = a.width / a.heads, all = a.batch * a.steps * a.heads;
-    for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kDeltaWarps + threadIdx.y; i < all;
-         i += static_cast<std::int64_t>(gridDim.x) * kDeltaWarps) {
-        float sum = 0;
-        for (std::int64_t d = threadIdx.x; d < D; d += kWarp) sum += toFloat(y[i * D + d]) * toFloat(dy[i * D + d]);
-        sum = warpSum(sum);
-        const std::int64_t h = i % a.heads, t = i / a.heads % a.steps, b = i / a.heads / a.steps;
-        if (threadIdx.x == 0) delta[(b * a.heads + h) * a.steps + t] = sum;
-    }
-}
-
-/// The rows of one head of one sequence.
-template <class T> struct Head
-{
-    Rows<const T> q, k, v, dy;
-    Rows<T> dq, dk, dv;
-    const float *logsumexp, *delta;
-
-    __device__ Head(const Operands<T>& o, const Attention& a, std::int64_t index)
-    {
-        const std::int64_t D = a.width / a.heads, b = index / a.heads, h = index % a.heads, C = a.width;
-        const std::int64_t origin = b * a.steps * 3 * C + h * D;
-        q = {o.qkv + origin, 3 * C, a.steps, D};
-        k = {o.qkv + origin + C, 3 * C, a.steps, D};
-        v = {o.qkv + origin + 2 * C, 3 * C, a.steps, D};
-        dy = {o.dy + b * a.steps * C + h * D, C, a.steps, D};
-        dq = {o.dqkv + origin, 3 * C, a.steps, D};
-        dk = {o.dqkv + origin + C, 3 * C, a.steps, D};
-        dv = {o.dqkv + origin + 2 * C, 3 * C, a.steps, D};
-        logsumexp = o.logsumexp + index * a.steps;
-        delta = o.delta + index * a.steps;
-    }
-};
 
 /// The shared memory of a block.
 template <int W> struct Tiles
@@ -71,7 +25,7 @@ __device__ float probability(float score, float scale, float logsumexp, bool see
     return sees ? expf(score * scale - logsumexp) : 0.0F;
 }
 
-template <class T, int W> __global__ void queryGradient(Operands<T> o, Attention a, bool aligned)
+template <class T, int W> __global__ void queryGradient(BackwardOperands<T> o, Attention a, bool aligned)
 {
     const Tiles<W> tiles;
     const std::int64_t heads = a.batch * a.heads, count = (a.steps + kTile - 1) / kTile;
@@ -110,7 +64,7 @@ template <class T, int W> __global__ void queryGradient(Operands<T> o, Attention
 }
 
 /// Here the rows of a tile are keys, and its columns queries.
-template <class T, int W> __global__ void keyGradient(Operands<T> o, Attention a, bool aligned)
+template <class T, int W> __global__ void keyGradient(BackwardOperands<T> o, Attention a, bool aligned)
 {
     const Tiles<W> tiles;
     const std::int64_t heads = a.batch * a.heads;
@@ -156,15 +110,7 @@ template <class T, int W> __global__ void keyGradient(Operands<T> o, Attention a
 
 template <class T, int W> void enqueue(Context& context, const Attention& a, const Arguments& arguments)
 {
-    auto* delta = reinterpret_cast<float*>(arguments.scratch);
-    const T *y = static_cast<const T*>(arguments.inputs[1]), *dy = static_cast<const T*>(arguments.inputs[3]);
-    launch(context, multiplyOutputs<T>, blocksFor(a.batch * a.steps * a.heads, kDeltaWarps), dim3(kWarp, kDeltaWarps),
-           0, y, dy, delta, a);
-    const Operands<T> operands{.qkv = static_cast<const T*>(arguments.inputs[0]),
-                               .dy = dy,
-                               .logsumexp = arguments.input(2),
-                               .delta = delta,
-                               .dqkv = static_cast<T*>(arguments.outputs[0])};
+    const BackwardOperands<T> operands = prepareBackward<T>(context, a, arguments);
     const dim3 grid = gridFor(a, tilesOf(a.steps), W);
     launch(context, queryGradient<T, W>, grid, dim3(kThreads), kSharedBytes<W>, operands, a, isAligned<T>(a));
     launch(context, keyGradient<T, W>, grid, dim3(kThreads), kSharedBytes<W>, operands, a, isAligned<T>(a));
@@ -175,6 +121,7 @@ template <class T, int W> void enqueue(Context& context, const Attention& a, con
 KernelResult makeTiledAttentionBackward(Context& context, const Attention& a, DType type)
 {
     MR_CHECK(attention::check(a));
+    if (type != DType::F32 && fitsMatrices(a)) return makeBackwardMatrices(context, a, type);
     return byType(type, [&](auto element) {
         using T = decltype(element);
         return byWidth(a, [&](auto width) -> KernelResult {
@@ -182,7 +129,7 @@ KernelResult makeTiledAttentionBackward(Context& context, const Attention& a, DT
             MR_CHECK(reserveShared(context, queryGradient<T, W>, kSharedBytes<W>));
             MR_CHECK(reserveShared(context, keyGradient<T, W>, kSharedBytes<W>));
             return makeKernel([&context, a](const Arguments& arguments) { enqueue<T, W>(context, a, arguments); },
-                              static_cast<std::uint64_t>(a.batch * a.heads * a.steps) * sizeof(float));
+                              backwardScratchBytes(a));
         });
     });
 }

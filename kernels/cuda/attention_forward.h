@@ -92,4 +92,13 @@ template <class T, int W> void enqueueForward(Context& context, const Attention&
            isAligned<T>(a));
 }
 
+/// A forward kernel of ours, ready to be launched.
+template <class T> struct ForwardKernel
+{
+    void (*enqueue)(Context&, const Attention&, const ForwardOperands<T>&);
+};
+
+/// The fastest of our forward kernels that takes the heads; attention.cu has it for each type.
+template <class T> Result<ForwardKernel<T>> prepareForward(Context& context, const Attention& attention);
+
 } // namespace millrace::kernels::cuda::attention

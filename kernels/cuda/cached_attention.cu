@@ -214,23 +214,23 @@ template <class T, int N> KernelResult makeSplit(Context& context, const Attenti
     return makeKernel(run, cut(none, a, splits, nullptr));
 }
 
-template <class T, int W> KernelResult makeTiled(Context& context, const Attention& a)
+template <class T> KernelResult makeTiled(Context& context, const Attention& a)
 {
-    MR_CHECK(attention::reserveShared(context, attention::forward<T, W>, attention::kSharedBytes<W>));
-    return makeKernel([&context, a](const Arguments& arguments) {
+    MR_TRY(const attention::ForwardKernel<T> kernel, attention::prepareForward<T>(context, a));
+    return makeKernel([&context, a, kernel](const Arguments& arguments) {
         copyCaches(context, arguments, cacheBytes(a, sizeof(T)));
         const Operands<T> operands = operandsOf<T>(arguments);
         launch(context, append<T>, blocksFor(a.batch * a.steps * a.width, 256), dim3(256), 0, operands, a);
-        attention::enqueueForward<T, W>(context, a,
-                                        {.q = operands.qkv,
-                                         .k = operands.keys,
-                                         .v = operands.values,
-                                         .y = operands.y,
-                                         .logsumexp = operands.logsumexp,
-                                         .offset = operands.offset,
-                                         .places = a.places,
-                                         .queryStride = 3 * a.width,
-                                         .keyStride = a.width});
+        kernel.enqueue(context, a,
+                       {.q = operands.qkv,
+                        .k = operands.keys,
+                        .v = operands.values,
+                        .y = operands.y,
+                        .logsumexp = operands.logsumexp,
+                        .offset = operands.offset,
+                        .places = a.places,
+                        .queryStride = 3 * a.width,
+                        .keyStride = a.width});
     });
 }
 
@@ -246,10 +246,7 @@ KernelResult makeCachedAttention(Context& context, const Attention& a, DType typ
         return byTypeAndColumns(type, a.headWidth(), [&](auto element, auto count) {
             return makeSplit<decltype(element), decltype(count)::value>(context, a);
         });
-    return byType(type, [&](auto element) {
-        return attention::byWidth(
-            a, [&](auto width) { return makeTiled<decltype(element), decltype(width)::value>(context, a); });
-    });
+    return byType(type, [&](auto element) { return makeTiled<decltype(element)>(context, a); });
 }
 
 } // namespace millrace::kernels::cuda
