@@ -65,13 +65,16 @@ public:
         constexpr std::int64_t kPeriod = 65537; // prime, so that no row is like another
         const auto [elements, type] = m_inputs[input];
         Random random(20260101, input);
-        std::vector<float> numbers(kPeriod);
-        for (float& number : numbers) number = static_cast<float>(random.normal());
-        MR_TRY(const OwnedMemory source, reserveMemory(m_context, kPeriod * sizeof(float)));
+        constexpr std::size_t kBytes = kPeriod * sizeof(float);
         const Runtime& call = m_context.runtime();
-        MR_CHECK(m_context.asStatus(call.cudaMemcpyAsync(source.get(), numbers.data(), kPeriod * sizeof(float),
-                                                         cudaMemcpyHostToDevice, m_context.stream()),
-                                    "random numbers"));
+        void* pinned = nullptr;
+        MR_CHECK(m_context.asStatus(call.cudaHostAlloc(&pinned, kBytes, cudaHostAllocDefault), "pinned memory"));
+        const OwnedHostMemory numbers(static_cast<std::byte*>(pinned));
+        for (std::int64_t i = 0; i < kPeriod; ++i) static_cast<float*>(pinned)[i] = static_cast<float>(random.normal());
+        MR_TRY(const OwnedMemory source, reserveMemory(m_context, kBytes));
+        MR_CHECK(m_context.asStatus(
+            call.cudaMemcpyAsync(source.get(), pinned, kBytes, cudaMemcpyHostToDevice, m_context.stream()),
+            "random numbers"));
         for (std::int64_t first = 0; first < elements; first += kPeriod)
             convert(m_context, memory + m_inputAt[input] + static_cast<std::size_t>(first) * millrace::sizeBytes(type),
                     type, reinterpret_cast<const float*>(source.get()),

@@ -1,25 +1,12 @@
-// The three products of a convolution as graphs of cuDNN.
+// The three products of a convolution, planned.
 #pragma once
 
-#include "kernels/cuda/cudnn_graph.h"
+#include "kernels/cuda/convolution_graph.h"
 #include "kernels/cuda/network.h"
-
-#include <string>
 
 namespace millrace::kernels::cuda {
 
-/// InvalidArgument for what conv2d's contract excludes.
-Status checkConvolution(const Conv2d& conv);
-
-/// What a convolution's graph depends on.
-std::string convolutionKey(NetworkGraph::Convolution kind, const Conv2d& conv, DType type, bool bias);
-
-/// Adds tensors x, weight and y in that order, all of that type in the layout of conv2d's contract (channels last), and
-/// the convolution that has the last-named of its kind as result. Forward with `bias`: x, weight, the sum that is not
-/// written, bias, y.
-Status buildConvolution(NetworkGraph& graph, NetworkGraph::Convolution kind, const Conv2d& conv, DType type, bool bias);
-
-/// The same, planned.
+/// The graph of buildConvolution. Errors: Unsupported where cuDNN has no engine for it.
 Result<Network> makeConvolution(Context& context, NetworkGraph::Convolution kind, const Conv2d& conv, DType type,
                                 bool bias = false);
 

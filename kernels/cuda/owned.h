@@ -24,4 +24,11 @@ struct FreeMemory
 /// Memory of the device.
 using OwnedMemory = std::unique_ptr<std::byte, FreeMemory>;
 
+struct FreeHostMemory
+{
+    void operator()(std::byte* memory) const { runtime().cudaFreeHost(memory); }
+};
+/// Pinned memory of the host.
+using OwnedHostMemory = std::unique_ptr<std::byte, FreeHostMemory>;
+
 } // namespace millrace::kernels::cuda
