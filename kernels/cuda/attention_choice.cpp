@@ -149,7 +149,7 @@ Result<int> judge(Context& context, const std::string& key, const Trial& trial,
         return trial.same(memory.get());
     };
     const auto same = compare();
-    if (!same && same.error().code == Code::DeviceLost) return same.error();
+    MR_CHECK(context.asStatus(context.runtime().cudaStreamSynchronize(context.stream()), "comparing attention"));
     if (!same && same.error().code == Code::OutOfMemory) return kOwn;
     if (!same || !*same) {
         cache.store(key, {.place = kOwn});
@@ -179,7 +179,6 @@ KernelResult makeAttention(Context& context, const Attention& a, DType type)
     MR_TRY(auto own, makeTiledAttention(context, a, type));
     if (forced() == "own") return own;
     auto network = makeNetworkAttention(context, a, type);
-    if (!network && network.error().code == Code::DeviceLost) return network.error();
     if (!network) return own;
     const std::int64_t elements = a.batch * a.steps * a.width, rows = a.batch * a.steps * a.heads;
     const Trial trial(context, *own, **network, {{3 * elements, type}}, {{elements, type}, {rows, DType::F32}});
@@ -197,7 +196,6 @@ KernelResult makeAttentionBackward(Context& context, const Attention& a, DType t
     MR_TRY(auto own, makeTiledAttentionBackward(context, a, type));
     if (forced() == "own") return own;
     auto network = makeNetworkAttentionBackward(context, a, type);
-    if (!network && network.error().code == Code::DeviceLost) return network.error();
     if (!network) return own;
     const std::int64_t elements = a.batch * a.steps * a.width, rows = a.batch * a.steps * a.heads;
     const Trial trial(context, *own, **network,

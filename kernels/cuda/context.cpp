@@ -50,6 +50,13 @@ Code codeOf(cudaError_t error)
     case cudaErrorInvalidConfiguration:
     case cudaErrorStreamCaptureUnsupported:
     case cudaErrorStreamCaptureInvalidated:
+    case cudaErrorStreamCaptureMerge:
+    case cudaErrorStreamCaptureUnmatched:
+    case cudaErrorStreamCaptureUnjoined:
+    case cudaErrorStreamCaptureIsolation:
+    case cudaErrorStreamCaptureImplicit:
+    case cudaErrorCapturedEvent:
+    case cudaErrorStreamCaptureWrongThread:
     case cudaErrorLaunchOutOfResources:
     case cudaErrorNoKernelImageForDevice:
     case cudaErrorInvalidDeviceFunction:

@@ -12,8 +12,8 @@ Status networkStatus(cudnnStatus_t error, std::string_view what)
 {
     if (error == CUDNN_STATUS_SUCCESS) return {};
     const int number = static_cast<int>(error);
-    // the thousands say of which kind a status is
-    const Code code = number / 1000 == 3 ? Code::Unsupported : number / 1000 == 5 ? Code::DeviceLost : Code::Internal;
+    // the thousands say of which kind a status is: 3 what no engine does, 5 what the driver does not (load an engine)
+    const Code code = number / 1000 == 3 || number / 1000 == 5 ? Code::Unsupported : Code::Internal;
     std::array<char, 512> text{};
     runtime().cudnnGetLastErrorString(text.data(), text.size());
     return makeError(code, str("cuDNN failed at ", what, ": status ", number, ", ", printable(text.data()), "."));

@@ -17,7 +17,8 @@
 
 namespace millrace::kernels::cuda {
 
-/// What cuDNN says went wrong, as an error: Unsupported where no engine takes a graph.
+/// What cuDNN says went wrong before anything runs, as an error: Unsupported where no engine takes a graph, or the
+/// driver does not take an engine.
 Status networkStatus(cudnnStatus_t error, std::string_view what);
 
 /// A descriptor of the backend; most take part in others once they are finalised, and must then stay.
