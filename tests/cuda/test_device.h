@@ -10,9 +10,11 @@
 #include "engine/execute/cuda_module.h"
 #endif
 
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace millrace::test {
@@ -20,7 +22,12 @@ namespace millrace::test {
 inline Result<std::unique_ptr<kernels::Device>> openTestDevice()
 {
 #ifdef MILLRACE_SIMULATED
-    kernels::cuda::simulated::restart();
+    // MILLRACE_SIMULATED_WORK=late: work is done when it is waited for
+    using Properties = kernels::cuda::simulated::Properties;
+    const char* work = std::getenv("MILLRACE_SIMULATED_WORK");
+    Properties properties;
+    if (work && std::string_view(work) == "late") properties.work = Properties::Work::WhenWaitedFor;
+    kernels::cuda::simulated::restart(properties);
     return kernels::cuda::openDevice(0, {});
 #else
     return execute::openCudaDevice({}, {});

@@ -56,7 +56,12 @@ void encode(double value, DType type, std::byte* to)
 double decode(DType type, const std::byte* from)
 {
     std::uint16_t half = 0;
+    std::int32_t whole = 0;
     float single = 0;
+    if (type == DType::I32) {
+        std::memcpy(&whole, from, sizeof whole);
+        return whole;
+    }
     if (sizeBytes(type) == sizeof half) {
         std::memcpy(&half, from, sizeof half);
         return type == DType::BF16 ? fromBf16(half) : fromF16(half);
