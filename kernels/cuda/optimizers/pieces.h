@@ -19,9 +19,8 @@ struct Piece
     std::uint32_t decays = 0;  ///< whether weight decay applies
 };
 
-/// Cut at multiples of kPieceSize, so that a piece depends on its segment alone.
+/// Cut at multiples of 4096 elements, or of 1024 where there are few.
 std::vector<Piece> piecesOf(std::span<const Segment> segments);
-constexpr std::uint64_t kPieceSize = 4096;
 
 /// A list that stays as it is, in the device's memory.
 template <class T> class DeviceTable
