@@ -80,6 +80,24 @@ Status Decoder::reset()
     return m_weights->publishStates();
 }
 
+Result<std::span<const std::int32_t>> Decoder::follow(std::int32_t token, std::int64_t count)
+{
+    if (m_limited && count > m_places - m_length)
+        return makeError(Code::InvalidArgument, str(count, " tokens do not fit into the ", m_places - m_length,
+                                                    " places that are left of ", m_places, "."));
+    if (token < 0 || token >= vocabulary())
+        return makeError(Code::InvalidArgument,
+                         str("The token ", token, " is outside the vocabulary of ", vocabulary(), "."));
+    if (!m_greedy) {
+        MR_TRY(execute::Executor * executor, executorFor(1));
+        MR_TRY(Greedy greedy, Greedy::create(*executor, m_place));
+        m_greedy = std::make_unique<Greedy>(std::move(greedy));
+    }
+    MR_TRY(const auto tokens, m_greedy->write(std::span(&token, 1), m_length, count));
+    m_length += count;
+    return tokens;
+}
+
 Result<std::span<const float>> Decoder::read(std::span<const std::int32_t> tokens, std::stop_token stop)
 {
     const auto count = static_cast<std::int64_t>(tokens.size());

@@ -4,6 +4,7 @@
 
 #include "engine/execute/executor.h"
 #include "engine/formats/model_file.h"
+#include "engine/generate/greedy.h"
 #include "engine/pipeline/catalogue.h"
 
 #include <map>
@@ -26,6 +27,9 @@ public:
     /// `tokens` is not empty. Errors: InvalidArgument for an id outside the vocabulary or more tokens than there are
     /// places; Cancelled, after which only reset() helps.
     Result<std::span<const float>> read(std::span<const std::int32_t> tokens, std::stop_token stop = {});
+    /// The `count` likeliest tokens that follow this one, of which all but the last are read with it; on a GPU without
+    /// waiting for each. Errors: as read(), without Cancelled; Diverged.
+    Result<std::span<const std::int32_t>> follow(std::int32_t token, std::int64_t count);
     /// Forgets everything that was read. Errors: those of the device.
     Status reset();
 
@@ -33,6 +37,7 @@ public:
     /// The most tokens that it can remember; 0: a recurrent model, which has no such limit.
     std::int64_t places() const { return m_limited ? m_places : 0; }
     std::int64_t vocabulary() const { return m_schema.vocabulary; }
+    bool onGpu() const { return m_place.device != nullptr; }
 
 private:
     Decoder() = default;
@@ -47,6 +52,7 @@ private:
     std::shared_ptr<execute::Weights> m_weights; // shared with the executors
     std::vector<std::span<std::byte>> m_memory;  ///< the states that are no part of the model's file
     std::map<std::int64_t, std::unique_ptr<execute::Executor>> m_executors; ///< by the length of the piece
+    std::unique_ptr<Greedy> m_greedy;                                       ///< made when it is first asked for
 };
 
 } // namespace millrace::generate

@@ -10,6 +10,7 @@ namespace millrace::generate {
 namespace {
 
 constexpr std::int64_t kTokens = 1'000'000;
+constexpr std::int64_t kTogetherOnGpu = 8; // tokens that are written before somebody sees them, where they are certain
 
 double secondsSince(std::chrono::steady_clock::time_point start)
 {
@@ -98,13 +99,29 @@ Status Generator::draw(std::vector<std::int32_t>& text, std::span<const float> l
         if (count > 0) piece(std::string_view(held).substr(0, count));
         held.erase(0, count);
     };
-    for (;;) {
-        MR_TRY(const std::int32_t token, sampler.next(logits));
+    const auto take = [&](std::int32_t token) -> Status {
         MR_TRY(const std::string bytes, m_tokenizer.decode(std::span(&token, 1)));
         held += bytes;
         give(wholeCharacters(held));
         text.push_back(token);
-        if (++done.tokens == options.tokens) break;
+        ++done.tokens;
+        return {};
+    };
+    // how many tokens follow without asking anybody in between
+    const auto together = [&] {
+        const std::int64_t most = m_decoder.onGpu() ? kTogetherOnGpu : 1;
+        const std::int64_t room = m_decoder.places() > 0 ? m_decoder.places() - m_decoder.length() : most;
+        return std::min({room, most, options.tokens - done.tokens});
+    };
+    for (;;) {
+        MR_TRY(const std::int32_t token, sampler.next(logits));
+        MR_CHECK(take(token));
+        while (options.sample.temperature == 0 && together() > 0) {
+            if (stop.stop_requested()) return makeError(Code::Cancelled, "Writing the text was stopped.");
+            MR_TRY(const auto likeliest, m_decoder.follow(text.back(), together()));
+            for (const std::int32_t next : likeliest) MR_CHECK(take(next));
+        }
+        if (done.tokens == options.tokens) break;
         if (m_decoder.places() > 0 && m_decoder.length() == m_decoder.places()) {
             const std::int64_t half = std::max<std::int64_t>(1, m_decoder.places() / 2);
             text.erase(text.begin(), text.end() - half);

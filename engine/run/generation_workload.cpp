@@ -1,11 +1,11 @@
 #include "engine/run/generation_workload.h"
 
 #include "engine/execute/executor.h"
+#include "engine/generate/greedy.h"
 #include "engine/pipeline/model_builder.h"
 #include "kernels/base/text.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 
 namespace millrace::run {
@@ -14,21 +14,6 @@ using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-
-/// Where the largest of the values is. Sixteen maxima side by side, so that the loop becomes one of vectors.
-std::int32_t largest(std::span<const float> values)
-{
-    constexpr std::size_t kLanes = 16;
-    std::array<float, kLanes> most;
-    most.fill(values[0]);
-    std::size_t i = 0;
-    for (; i + kLanes <= values.size(); i += kLanes)
-        for (std::size_t lane = 0; lane < kLanes; ++lane)
-            most[lane] = values[i + lane] > most[lane] ? values[i + lane] : most[lane];
-    float all = *std::ranges::max_element(most);
-    for (; i < values.size(); ++i) all = std::max(all, values[i]);
-    return static_cast<std::int32_t>(std::ranges::find(values, all) - values.begin());
-}
 
 class Texts
 {
@@ -42,25 +27,18 @@ public:
         MR_TRY(compile::Program program, execute::planFor(std::move(graph), compile::Mode::Inference, place));
         Texts texts;
         texts.m_tokens = workload.generates;
-        texts.m_vocabulary = static_cast<std::size_t>(workload.answers);
+        texts.m_first.assign(static_cast<std::size_t>(batch), 0);
         MR_TRY(texts.m_weights, execute::Weights::create(program, 1, place));
         MR_TRY(texts.m_executor, execute::Executor::create(std::move(program), texts.m_weights, place.threads));
+        MR_TRY(auto greedy, generate::Greedy::create(*texts.m_executor, place));
+        texts.m_greedy = std::make_unique<generate::Greedy>(std::move(greedy));
         return texts;
     }
 
     /// Writes all tokens of all texts.
     Status write()
     {
-        MR_TRY(const auto token, m_executor->integers("features"));
-        MR_TRY(const auto offset, m_executor->integers("offset"));
-        std::ranges::fill(token, 0);
-        for (std::int64_t at = 0; at < m_tokens; ++at) {
-            offset[0] = static_cast<std::int32_t>(at);
-            MR_CHECK(m_executor->run(0, 0));
-            MR_TRY(const auto logits, m_executor->floats("output"));
-            for (std::size_t row = 0; row < token.size(); ++row)
-                token[row] = largest(logits.subspan(row * m_vocabulary, m_vocabulary));
-        }
+        MR_CHECK(m_greedy->write(m_first, 0, m_tokens));
         return {};
     }
 
@@ -70,8 +48,9 @@ private:
     Texts() = default;
     std::shared_ptr<execute::Weights> m_weights; // shared with the executor
     std::unique_ptr<execute::Executor> m_executor;
+    std::unique_ptr<generate::Greedy> m_greedy;
+    std::vector<std::int32_t> m_first; ///< the token that each text begins with
     std::int64_t m_tokens = 0;
-    std::size_t m_vocabulary = 0;
 };
 
 } // namespace
