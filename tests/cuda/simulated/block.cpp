@@ -5,6 +5,7 @@
 #include "kernels/base/text.h"
 #include "tests/cuda/simulated/device_language.h"
 #include "tests/cuda/simulated/fiber.h"
+#include "tests/cuda/simulated/static_shared.h"
 
 #include <algorithm>
 #include <array>
@@ -292,6 +293,7 @@ std::string runGrid(const Launch& launch, dim3 blocks, dim3 blockSize, std::size
 {
     blockDim = blockSize;
     gridDim = blocks;
+    poisonStaticShared();
     Grid running(launch, blockSize, seed);
     grid = &running;
     return running.run(sharedBytes, blocks);

@@ -21,7 +21,7 @@ struct Launch
 
 /// Runs all threads of all blocks. The order of blocks, warps and lanes is drawn from `seed`; a thread runs until it
 /// waits for others or ends, so that what a barrier is missing for shows as a wrong result. Dynamic shared memory is
-/// filled with NaN before each block. Not reentrant.
+/// filled with NaN before each block, static shared memory before the first. Not reentrant.
 /// Returns what went wrong, or an empty text: threads that wait for others that have ended or wait elsewhere, and
 /// writes behind the dynamic shared memory.
 std::string runGrid(const Launch& launch, dim3 grid, dim3 block, std::size_t sharedBytes, std::uint64_t seed);
