@@ -46,6 +46,12 @@ Code codeOf(cudaError_t error)
     switch (error) {
     case cudaErrorMemoryAllocation:
         return Code::OutOfMemory;
+    case cudaErrorInsufficientDriver:
+    case cudaErrorNoDevice:
+    case cudaErrorInvalidDevice:
+        return Code::Unsupported;
+    case cudaErrorDevicesUnavailable:
+        return Code::Busy;
     case cudaErrorInvalidValue:
     case cudaErrorInvalidConfiguration:
     case cudaErrorStreamCaptureUnsupported:
