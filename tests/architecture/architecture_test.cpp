@@ -51,6 +51,8 @@ void ArchitectureTest::theTableIsSound()
     QVERIFY(rules.named("run")->allowed.contains("base"));
     QVERIFY(!rules.named("ui")->allowed.contains("storage"));
     QVERIFY(!rules.named("desktop")->allowed.contains("train"));
+    for (const char* window : {"desktop", "ui", "ui_bridge"}) // CUDA is loaded by execute, which only the runner has
+        QVERIFY(!rules.named(window)->allowed.contains("execute"));
 }
 
 void ArchitectureTest::theTreeKeepsTheTable()

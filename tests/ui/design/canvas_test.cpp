@@ -225,6 +225,7 @@ private slots:
     void zoomAndFit();
     void newerFileRefuses();
     void problemForbidsTheRun();
+    void theGpuIsChosenWhereItIsOffered();
     void problemLeadsToItsLayer();
     void keysOfTheCanvasStayThere();
     void largePipelinesPan();
@@ -695,6 +696,20 @@ void CanvasTest::problemForbidsTheRun()
     QCOMPARE(f.scene.node("split")->view().sign, Sign::Failed);
     QTest::keyClick(&f.view, Qt::Key_R, Qt::ControlModifier);
     QCOMPARE(run.count(), 1);
+}
+
+void CanvasTest::theGpuIsChosenWhereItIsOffered()
+{
+    Fixture f;
+    const auto press = [&] { QTest::keyClick(&f.view, Qt::Key_G, Qt::ControlModifier | Qt::ShiftModifier); };
+    press();
+    QCOMPARE(f.page.device(), u"cpu"_s); // there is none
+    f.page.offerGpu();
+    QCOMPARE(f.page.device(), u"cpu"_s);
+    press();
+    QCOMPARE(f.page.device(), u"cuda"_s);
+    press();
+    QCOMPARE(f.page.device(), u"cpu"_s);
 }
 
 void CanvasTest::problemLeadsToItsLayer()
