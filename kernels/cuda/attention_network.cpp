@@ -25,8 +25,10 @@ Result<Network> plan(Context& context, std::string_view direction, const Attenti
     MR_CHECK(requireEngines(a, type));
     const std::string key = str("attention ", direction, ' ', name(type), ' ', a.batch, 'x', a.steps, 'x', a.width,
                                 " heads ", a.heads, a.causal ? " causal" : "");
-    // its engines are compiled when they are planned, which takes half a second for each
-    return Network::create(context, key, {.most = 2}, [&](NetworkGraph& graph) { return build(graph, a, type); });
+    // its engines are compiled when they are planned, which takes half a second for each; backward, a number for each
+    // pair of steps goes through memory
+    const EngineRules rules{.most = 2, .mostWorkspaceBytes = 4ULL << 30};
+    return Network::create(context, key, rules, [&](NetworkGraph& graph) { return build(graph, a, type); });
 }
 
 std::uint64_t rowBytes(const Attention& a)

@@ -117,6 +117,7 @@ struct EngineRules
 {
     bool exactF32 = false; ///< no TF32: tensors are f32, and so shall the factors of products be
     std::size_t most = 10; ///< engines that are tried
+    std::uint64_t mostWorkspaceBytes = 1ULL << 30;
 };
 
 /// The engines that cuDNN proposes for the graph, the best first. Those are left out whose results may differ from run

@@ -12,7 +12,6 @@ namespace millrace::kernels::cuda {
 
 namespace {
 
-constexpr std::uint64_t kMostWorkspaceBytes = 1ULL << 30;
 constexpr std::uint64_t kWorkspaceAlignment = 256;
 
 Status execute(Context& context, const NetworkPlan& plan, const NetworkGraph& graph,
@@ -76,7 +75,7 @@ Result<std::shared_ptr<const Network::Prepared>> Network::prepare(Context& conte
     for (Descriptor& engine : engines) {
         auto plan = makePlan(std::move(engine));
         if (!plan) refusal = plan.error();
-        const bool fits = plan && plan->workspaceBytes <= kMostWorkspaceBytes;
+        const bool fits = plan && plan->workspaceBytes <= rules.mostWorkspaceBytes;
         plans.push_back(fits ? std::move(plan).value() : NetworkPlan{});
         workspaceBytes = std::max(workspaceBytes, plans.back().workspaceBytes);
         any = any || fits;

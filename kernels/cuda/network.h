@@ -20,7 +20,7 @@ public:
     static Result<Network> create(Context& context, const std::string& key, const EngineRules& rules,
                                   const std::function<Status(NetworkGraph&)>& build);
 
-    std::uint64_t scratchBytes() const; ///< at most 1 GiB
+    std::uint64_t scratchBytes() const; ///< little more than the rules allow
     std::size_t tensorCount() const;
     /// Enqueues it. tensors: by the order in which they were added to the graph, null for virtual ones; 16-byte
     /// aligned. scratch: scratchBytes(), 64-byte aligned.
