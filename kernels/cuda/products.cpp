@@ -110,8 +110,10 @@ Status check(const ProductShape& s)
         return makeError(Code::InvalidArgument, str("product: a result of type ", name(s.resultType), " of factors of ",
                                                     name(s.type), ", expected ", name(s.type), " or f32."));
     if (s.after == After::Nothing) return {};
-    if (s.after == After::BiasGradient && !s.transposeA)
-        return makeError(Code::InvalidArgument, "product: a bias gradient needs a transposed first factor.");
+    if (s.after == After::BiasGradient && (!s.transposeA || (s.strideA != 0 && s.strideA != s.rows)))
+        return makeError(
+            Code::InvalidArgument,
+            "product: a bias gradient needs a first factor that is transposed and whose rows lie together.");
     if (s.after != After::BiasGradient && s.type != s.resultType)
         return makeError(Code::InvalidArgument, "product: an epilogue needs a result of the factors' type.");
     if (s.batch != 1 || s.accumulate)
