@@ -20,6 +20,7 @@ public:
     {
         set("LD_LIBRARY_PATH", QStringLiteral(MILLRACE_BINARY_DIR "/tests/fake_driver"));
         set("MILLRACE_CUDA_MODULE", QStringLiteral(MILLRACE_SIMULATED_MODULE));
+        set("MILLRACE_TUNE", QStringLiteral("off")); // homes without a common cache shall choose the same algorithms
         for (const auto& [name, value] : settings) set(name, value);
     }
     ~Machine()
