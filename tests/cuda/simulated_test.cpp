@@ -5,9 +5,25 @@
 #include <QTest>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 using namespace millrace::kernels::cuda;
+
+namespace millrace::kernels::cuda {
+
+/// Sums what half of the threads have written to static shared memory, and what nobody has.
+__global__ void sumUnwritten(float* sum, int written)
+{
+    __shared__ float values[64];
+    if (static_cast<int>(threadIdx.x) < written) values[threadIdx.x] = 1;
+    __syncthreads();
+    if (threadIdx.x != 0) return;
+    *sum = 0;
+    for (const float value : values) *sum += value;
+}
+
+} // namespace millrace::kernels::cuda
 
 namespace {
 
@@ -158,6 +174,17 @@ private slots:
             const std::vector<float> wrong = bench.read(512);
             QVERIFY(std::any_of(wrong.begin(), wrong.end(), [](float value) { return value != value; }));
         }
+    }
+
+    void showsSharedMemoryThatNobodyWrote()
+    {
+        Bench bench;
+        bench.launch(sumUnwritten, 1, 64, 0, bench.device, 64);
+        QCOMPARE(bench.read(1).front(), 64.0F);
+        bench.launch(sumUnwritten, 1, 64, 0, bench.device, 32);
+#if !defined(__SANITIZE_ADDRESS__)
+        QVERIFY(std::isnan(bench.read(1).front()));
+#endif
     }
 
     void exchangesValuesBetweenLanes()

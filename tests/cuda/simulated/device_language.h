@@ -23,7 +23,13 @@
 #define __global__
 #define __device__
 #define __host__
-#define __shared__ static // blocks run one after another
+// Blocks run one after another on a thread, so one copy will do. That it is the thread's own tells static_shared.cpp which
+// variables these are; with AddressSanitizer they are ordinary ones, which it guards.
+#if defined(__SANITIZE_ADDRESS__)
+#define __shared__ static
+#else
+#define __shared__ static thread_local
+#endif
 #define __launch_bounds__(...)
 
 // of the running thread
