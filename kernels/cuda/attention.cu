@@ -11,14 +11,16 @@ namespace attention {
 
 template <class T> Result<ForwardKernel<T>> prepareForward(Context& context, const Attention& a)
 {
-    return byWidth(a, [&](auto width) -> Result<ForwardKernel<T>> {
-        constexpr int W = decltype(width)::value;
-        if constexpr (sizeof(T) == 2) {
-            if (fitsMatrices(a)) {
+    if constexpr (sizeof(T) == 2) {
+        if (fitsMatrices(a))
+            return byWidth(a, [&](auto width) -> Result<ForwardKernel<T>> {
+                constexpr int W = decltype(width)::value;
                 MR_CHECK(reserveShared(context, forwardMatrices<T, W>, 3 * kTileBytes<T, W>));
                 return ForwardKernel<T>{&enqueueForwardMatrices<T, W>};
-            }
-        }
+            });
+    }
+    return byTileWidth<T>(a, [&](auto width) -> Result<ForwardKernel<T>> {
+        constexpr int W = decltype(width)::value;
         MR_CHECK(reserveShared(context, forward<T, W>, kSharedBytes<W>));
         return ForwardKernel<T>{&enqueueForward<T, W>};
     });

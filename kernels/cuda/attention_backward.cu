@@ -124,7 +124,7 @@ KernelResult makeTiledAttentionBackward(Context& context, const Attention& a, DT
     if (type != DType::F32 && fitsMatrices(a)) return makeBackwardMatrices(context, a, type);
     return byType(type, [&](auto element) {
         using T = decltype(element);
-        return byWidth(a, [&](auto width) -> KernelResult {
+        return byTileWidth<T>(a, [&](auto width) -> KernelResult {
             constexpr int W = decltype(width)::value;
             MR_CHECK(reserveShared(context, queryGradient<T, W>, kSharedBytes<W>));
             MR_CHECK(reserveShared(context, keyGradient<T, W>, kSharedBytes<W>));

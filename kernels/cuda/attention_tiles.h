@@ -181,6 +181,16 @@ template <class Make> auto byWidth(const Attention& a, const Make& make)
     return make(std::integral_constant<int, 128>{});
 }
 
+/// The same for the kernels of ordinary arithmetic: of 16-bit elements they get only the heads that matrix units do not
+/// take, which need not be fast.
+template <class T, class Make> auto byTileWidth(const Attention& a, const Make& make)
+{
+    if constexpr (sizeof(T) == 4)
+        return byWidth(a, make);
+    else
+        return make(std::integral_constant<int, 128>{});
+}
+
 /// Lets a kernel have that much dynamic shared memory. Errors: Unsupported where a block cannot have it.
 template <class... Parameters>
 Status reserveShared(Context& context, void (*kernel)(Parameters...), std::size_t sizeBytes)
