@@ -41,15 +41,19 @@ Result<std::unique_ptr<Stepper>> CpuStepper::create(const TrainingModel& model, 
             MR_TRY(stepper->m_weights, execute::Weights::create(program, settings.seed));
             layout = parameterLayout(program);
             stepper->m_countsCorrect = program.graph.ports().contains("correct");
+            if (settings.ranks.group && settings.ranks.group->memory() != collective::Memory::Host)
+                return makeError(Code::InvalidArgument,
+                                 "The ranks exchange what lies on GPUs, but the training is on the CPU.")
+                    .advise("Make the group with Gloo.");
             if (settings.ranks.group) {
                 MR_TRY(stepper->m_exchange, GradientExchange::create(settings.ranks, settings.optimizer, program));
             }
         }
         MR_TRY(auto executor, execute::Executor::create(std::move(program), stepper->m_weights, threads));
         MR_CHECK(fillClassWeights(*executor, model.options));
-        executor->afterEach([self = stepper.get()](std::size_t operation) {
-            if (self->m_leaving) self->m_exchange->completed(operation);
-        });
+        if (stepper->m_exchange)
+            executor->afterEach(
+                [exchange = stepper->m_exchange.get()](std::size_t operation) { exchange->completed(operation); });
         stepper->m_executors[batch] = std::move(executor);
     }
     const std::size_t size = stepper->m_weights->parameters().size();
@@ -180,10 +184,7 @@ Status CpuStepper::evaluateTogether(StepFigures& figures)
         const auto weight = static_cast<float>(rows->weight);
         begun = !m_fullBatch && index + 1 == m_settings.accumulation;
         if (begun) begin(*executor, weight, index == 0);
-        m_leaving = begun;
-        const auto ran = run(*executor, *rows, index);
-        m_leaving = false;
-        MR_CHECK(ran);
+        MR_CHECK(run(*executor, *rows, index));
         if (!begun)
             kernels::cpu::combine(m_sum, index == 0 ? 0.0F : 1.0F, executor->gradients(), weight, m_settings.threads);
         lossSum += static_cast<double>((*executor->floats("loss"))[0]) * rows->weight;

@@ -46,7 +46,6 @@ private:
 
     // with other ranks
     std::unique_ptr<GradientExchange> m_exchange;    ///< null where this rank is alone
-    bool m_leaving = false;                          ///< while the run is on whose gradients leave
     std::vector<float> m_ownWeights, m_ownGradients; ///< with shards: what the optimiser works on
 
     // of the step that is made

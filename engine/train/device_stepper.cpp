@@ -69,6 +69,9 @@ Result<std::unique_ptr<Stepper>> DeviceStepper::create(const TrainingModel& mode
             self->m_countsCorrect = program.graph.ports().contains("correct");
         }
         MR_TRY(auto executor, execute::Executor::create(std::move(program), self->m_weights, 0));
+        if (self->m_ranks)
+            executor->afterEach(
+                [exchange = &self->m_ranks->exchange()](std::size_t operation) { exchange->completed(operation); });
         if (!model.options.classWeights.empty()) {
             MR_TRY(const auto port, executor->floats("class_weights"));
             std::ranges::copy(model.options.classWeights, port.begin());
@@ -78,8 +81,18 @@ Result<std::unique_ptr<Stepper>> DeviceStepper::create(const TrainingModel& mode
         MR_CHECK(onDevice->uploadInputs());
     }
     MR_CHECK(self->prepareSlots());
+    MR_CHECK(self->shareStart());
     MR_CHECK(self->device().synchronize());
     return std::unique_ptr<Stepper>(std::move(self));
+}
+
+/// All ranks begin with rank 0's parameters.
+Status DeviceStepper::shareStart()
+{
+    if (!m_ranks) return {};
+    MR_CHECK(m_ranks->exchange().group().broadcast(std::as_writable_bytes(parameters()), 0));
+    m_weights->refreshMirror();
+    return {};
 }
 
 Status DeviceStepper::allocate(std::unique_ptr<kernels::Memory>& memory, std::uint64_t sizeBytes, const char* what)
@@ -90,16 +103,21 @@ Status DeviceStepper::allocate(std::unique_ptr<kernels::Memory>& memory, std::ui
 
 Status DeviceStepper::prepareOptimizer(const compile::Program& program)
 {
-    const ParameterLayout layout = parameterLayout(program);
+    ParameterLayout layout = parameterLayout(program);
     m_count = layout.size;
     const std::uint64_t bytes = m_count * sizeof(float);
+    if (m_settings.ranks.group) {
+        MR_TRY(m_ranks, DeviceRanks::create(m_settings, program, layout));
+        layout = m_ranks->layout();
+    }
+    const std::uint64_t momentBytes = layout.size * sizeof(float);
     if (!isFullBatch(m_settings.optimizer)) {
         MR_TRY(const kernels::UpdateRule rule, updateRule(m_settings.optimizer));
         MR_TRY(m_update, device().makeUpdate(rule, layout.segments));
         for (const std::string_view name : stateNames(rule)) {
-            MR_CHECK(allocate(m_moments.emplace_back(), bytes, "the optimiser's moments"));
+            MR_CHECK(allocate(m_moments.emplace_back(), momentBytes, "the optimiser's moments"));
             m_momentPointers.push_back(reinterpret_cast<float*>(m_moments.back()->at(0)));
-            m_kept.push_back({str("optimizer.", name), m_moments.back()->at(0), bytes, nullptr});
+            m_kept.push_back({str("optimizer.", name), m_moments.back()->at(0), momentBytes, nullptr});
         }
         MR_CHECK(allocate(m_updateScratch, m_update->scratchBytes(), "the optimiser's scratch"));
         MR_CHECK(allocate(m_gradientScratch, device().gradientScratchBytes(), "sums over gradients"));
@@ -177,8 +195,9 @@ Status DeviceStepper::runBatches(std::int64_t step, double learningRate)
     for (std::int64_t index = 0; batch; ++index) {
         StepControl control;
         control.counter.seed = m_settings.seed;
-        // dropout draws anew for each micro-batch; in a line search it draws the same at each point
-        control.counter.step = static_cast<std::uint64_t>(step * m_settings.accumulation + index);
+        // dropout draws anew for each micro-batch of each rank; in a line search it draws the same at each point
+        control.counter.step = static_cast<std::uint64_t>((step * m_settings.accumulation + index) * worldSize() +
+                                                          m_settings.ranks.rank());
         control.learningRate = learningRate;
         control.update = step + 1;
         if (m_inFlight == kSlots) MR_CHECK(retire());
@@ -192,6 +211,7 @@ Status DeviceStepper::runBatches(std::int64_t step, double learningRate)
         m_next = (m_next + 1) % kSlots;
         m_inFlight += 1;
         MR_CHECK(device().status());
+        if (m_ranks) MR_CHECK(m_ranks->exchange().group().status());
     }
     return {};
 }
@@ -245,12 +265,14 @@ Status DeviceStepper::launch(Runner& runner, std::size_t index, bool first)
     const Slot& slot = m_slots[index];
     auto& captured = runner.captured[index];
     if (!captured && runner.ran) {
-        MR_TRY(captured, device().capture([&] { enqueueRun(runner, slot); }));
+        Status enqueued;
+        MR_TRY(captured, device().capture([&] { enqueued = enqueueRun(runner, slot); }));
+        MR_CHECK(enqueued);
     }
     if (captured)
         captured->launch();
     else
-        enqueueRun(runner, slot);
+        MR_CHECK(enqueueRun(runner, slot));
     runner.ran = true;
     if (m_sum) {
         auto* sum = reinterpret_cast<float*>(m_sum->at(0));
@@ -258,8 +280,9 @@ Status DeviceStepper::launch(Runner& runner, std::size_t index, bool first)
         device().combine(sum, first ? 0.0F : 1.0F, gradients, static_cast<float>(slot.weight), m_count);
         m_stepWeight += slot.weight;
         if (slot.last && m_update) {
-            enqueueUpdate(sum, m_stepWeight, slot.step);
-            enqueueResults(runner, slot);
+            if (m_ranks) m_ranks->exchange().begin({sum, static_cast<std::size_t>(m_count)});
+            MR_CHECK(enqueueUpdate(sum, m_stepWeight, slot.step));
+            MR_CHECK(enqueueResults(runner, slot));
         }
     }
     device().record(*slot.done, Queue::Compute);
@@ -267,12 +290,14 @@ Status DeviceStepper::launch(Runner& runner, std::size_t index, bool first)
 }
 
 /// What is captured: with one micro-batch to a step all of it, else all but the sum and the update.
-void DeviceStepper::enqueueRun(const Runner& runner, const Slot& slot) const
+Status DeviceStepper::enqueueRun(const Runner& runner, const Slot& slot) const
 {
     enqueueInputs(runner, slot);
+    float* const gradients = runner.executor->gradientsOnDevice();
+    if (m_ranks && !m_sum) m_ranks->exchange().begin({gradients, static_cast<std::size_t>(m_count)});
     runner.executor->enqueue();
-    if (!m_sum) enqueueUpdate(runner.executor->gradientsOnDevice(), 1, slot.step);
-    enqueueResults(runner, slot);
+    if (!m_sum) MR_CHECK(enqueueUpdate(gradients, 1, slot.step));
+    return enqueueResults(runner, slot);
 }
 
 void DeviceStepper::enqueueInputs(const Runner& runner, const Slot& slot) const
@@ -289,22 +314,40 @@ void DeviceStepper::enqueueInputs(const Runner& runner, const Slot& slot) const
     }
 }
 
-void DeviceStepper::enqueueUpdate(float* gradients, double weight, std::int64_t step) const
+/// The gradients are this rank's; those of all ranks' that were begun to exchange are waited for.
+Status DeviceStepper::enqueueUpdate(float* gradients, double weight, std::int64_t step) const
 {
     const auto shared = m_weights->onDevice();
     kernels::GradientOptions options = m_gradientOptions;
-    options.weight = static_cast<float>(weight);
-    device().finishGradients(gradients, m_count, options, shared.control, shared.outcome, m_gradientScratch->at(0));
-    m_update->run({.weights = shared.parameters,
-                   .gradients = gradients,
-                   .state = m_momentPointers,
-                   .mirror = shared.mirror,
-                   .mirrorType = m_weights->place().storage,
-                   .stochasticRounding = m_settings.stochasticRounding,
-                   .scratch = m_updateScratch->at(0),
-                   .control = shared.control,
-                   .outcome = shared.outcome});
+    options.weight = static_cast<float>(weight * worldSize());
+    std::byte* const scratch = m_gradientScratch->at(0);
+    kernels::UpdateOperands operands{.weights = shared.parameters,
+                                     .gradients = gradients,
+                                     .state = m_momentPointers,
+                                     .mirror = shared.mirror,
+                                     .mirrorType = m_weights->place().storage,
+                                     .stochasticRounding = m_settings.stochasticRounding,
+                                     .scratch = m_updateScratch->at(0),
+                                     .control = shared.control,
+                                     .outcome = shared.outcome};
+    if (m_ranks) MR_CHECK(m_ranks->exchange().finish());
+    if (m_ranks && m_ranks->exchange().sharded()) {
+        const std::span<float> parameters(shared.parameters, static_cast<std::size_t>(m_count));
+        operands.mirror = nullptr; // that of all parameters follows when the other ranks' have come
+        MR_CHECK(m_ranks->updateShards(
+            {parameters, {gradients, parameters.size()}, options, shared.control, shared.outcome, scratch},
+            [&](float* ownWeights, const float* ownGradients) {
+                operands.weights = ownWeights;
+                operands.gradients = ownGradients;
+                m_update->run(operands);
+            }));
+        m_weights->refreshMirror();
+    } else {
+        device().finishGradients(gradients, m_count, options, shared.control, shared.outcome, scratch);
+        m_update->run(operands);
+    }
     enqueueAverage(step);
+    return {};
 }
 
 void DeviceStepper::enqueueAverage(std::int64_t step) const
@@ -317,11 +360,19 @@ void DeviceStepper::enqueueAverage(std::int64_t step) const
                      m_count);
 }
 
-void DeviceStepper::enqueueResults(const Runner& runner, const Slot& slot) const
+Status DeviceStepper::enqueueResults(const Runner& runner, const Slot& slot) const
 {
     device().copy(slot.result, m_weights->onDevice().outcome, sizeof(StepOutcome));
-    device().copy(slot.result + kLossAt, *runner.executor->onDevice("loss"), sizeof(float));
-    if (m_countsCorrect) device().copy(slot.result + kCorrectAt, *runner.executor->onDevice("correct"), sizeof(float));
+    const std::byte* loss = *runner.executor->onDevice("loss");
+    const std::byte* correct = m_countsCorrect ? *runner.executor->onDevice("correct") : nullptr;
+    if (m_ranks) {
+        MR_CHECK(m_ranks->sumFigures(loss, correct));
+        loss = reinterpret_cast<const std::byte*>(m_ranks->figures());
+        correct = loss + sizeof(float);
+    }
+    device().copy(slot.result + kLossAt, loss, sizeof(float));
+    if (m_countsCorrect) device().copy(slot.result + kCorrectAt, correct, sizeof(float));
+    return {};
 }
 
 Status DeviceStepper::retire()
@@ -336,10 +387,12 @@ Status DeviceStepper::retire()
     MR_CHECK(checkFinite(slot, std::isfinite(loss), outcome));
     m_inFlight -= 1;
     m_figures.step = slot.step;
-    m_figures.loss += static_cast<double>(loss) * (m_sum ? slot.weight : 1);
-    m_figures.weight += slot.weight;
+    // with other ranks loss and hits are sums over all; each rank's rows weigh the same
+    const double weight = slot.weight * worldSize();
+    m_figures.loss += static_cast<double>(loss) / worldSize() * (m_sum ? weight : 1);
+    m_figures.weight += weight;
     m_figures.correct += static_cast<double>(correct);
-    m_figures.rows += slot.rows;
+    m_figures.rows += slot.rows * worldSize();
     if (!slot.last) return {};
     if (m_sum) m_figures.loss /= m_figures.weight;
     m_done.push_back(m_figures);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "engine/execute/device_executor.h"
+#include "engine/train/device_ranks.h"
 #include "engine/train/stepper.h"
 
 #include <array>
@@ -79,17 +80,20 @@ private:
     Status runBatches(std::int64_t step, double learningRate);
     Status fill(Slot& slot, const MicroBatch& rows, const kernels::StepControl& control) const;
     Status launch(Runner& runner, std::size_t index, bool first);
-    void enqueueRun(const Runner& runner, const Slot& slot) const;
+    Status enqueueRun(const Runner& runner, const Slot& slot) const;
     void enqueueInputs(const Runner& runner, const Slot& slot) const;
-    void enqueueUpdate(float* gradients, double weight, std::int64_t step) const;
+    Status enqueueUpdate(float* gradients, double weight, std::int64_t step) const;
+    Status shareStart();
+    int worldSize() const { return m_settings.ranks.worldSize(); }
     void enqueueAverage(std::int64_t step) const;
-    void enqueueResults(const Runner& runner, const Slot& slot) const;
+    Status enqueueResults(const Runner& runner, const Slot& slot) const;
     /// Takes the figures of the oldest micro-batch, after waiting for it.
     Status retire();
     Status checkFinite(const Slot& slot, bool lossIsFinite, const kernels::StepOutcome& outcome);
 
     StepSettings m_settings; // its device outlives all memory below
     kernels::GradientOptions m_gradientOptions;
+    std::unique_ptr<DeviceRanks> m_ranks;     ///< null where this rank is alone
     std::map<std::int64_t, Runner> m_runners; // by rows
     std::unique_ptr<kernels::Update> m_update;
     std::vector<std::unique_ptr<kernels::Memory>> m_moments;

@@ -56,6 +56,7 @@ void GradientExchange::begin(std::span<float> gradients, std::function<void(cons
 {
     m_gradients = gradients;
     m_prepare = std::move(prepare);
+    m_open = true;
     m_started = 0;
     m_tickets.clear();
 }
@@ -69,11 +70,13 @@ void GradientExchange::start(const GradientBucket& bucket)
 
 void GradientExchange::completed(std::size_t operation)
 {
-    while (m_started < m_buckets.size() && m_buckets[m_started].readyAfter <= operation) start(m_buckets[m_started++]);
+    while (m_open && m_started < m_buckets.size() && m_buckets[m_started].readyAfter <= operation)
+        start(m_buckets[m_started++]);
 }
 
 Status GradientExchange::finish()
 {
+    m_open = false;
     while (m_started < m_buckets.size()) start(m_buckets[m_started++]);
     for (const collective::Ticket ticket : m_tickets) MR_CHECK(group().wait(ticket));
     return {};

@@ -7,6 +7,8 @@
 #include "engine/train/ranks.h"
 
 #include <functional>
+#include <memory>
+#include <vector>
 
 namespace millrace::train {
 
@@ -29,7 +31,8 @@ public:
     /// The flat buffer of this step's gradients. `prepare`, where there is one, is called with each bucket just before
     /// it leaves: on the host, to weigh or add up what is in it.
     void begin(std::span<float> gradients, std::function<void(const GradientBucket&)> prepare = {});
-    /// The operation has been executed, or enqueued: the buckets that it completes leave. Operations come in order.
+    /// The operation has been executed, or enqueued: between begin and finish the buckets that it completes leave.
+    /// Operations come in order.
     void completed(std::size_t operation);
     /// Lets the remaining buckets leave and waits for all. Then the buffer holds the sum; with shards where owned()
     /// says. Errors: as collective::Group::wait.
@@ -59,6 +62,7 @@ private:
     // of the step that is made
     std::span<float> m_gradients;
     std::function<void(const GradientBucket&)> m_prepare;
+    bool m_open = false;       ///< between begin and finish
     std::size_t m_started = 0; ///< buckets
     std::vector<collective::Ticket> m_tickets;
     std::vector<double> m_figures; ///< 8 of each rank

@@ -122,6 +122,16 @@ public:
         cuda::finishGradients(*m_context, gradients, n, options, control, outcome, scratch);
     }
     std::uint64_t gradientScratchBytes() const override { return cuda::gradientScratchBytes(); }
+    void squareGradients(float* gradients, std::uint64_t n, const GradientOptions& options, const StepControl* control,
+                         double* square, std::byte* scratch) override
+    {
+        cuda::squareGradients(*m_context, gradients, n, options, control, square, scratch);
+    }
+    void concludeGradients(const double* squares, std::uint64_t count, const GradientOptions& options,
+                           StepControl* control, StepOutcome* outcome) override
+    {
+        cuda::concludeGradients(*m_context, squares, count, options, control, outcome);
+    }
     Result<std::unique_ptr<Update>> makeUpdate(const UpdateRule& rule, std::span<const Segment> segments) override
     {
         return cuda::makeUpdate(*m_context, rule, segments);

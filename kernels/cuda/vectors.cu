@@ -260,6 +260,20 @@ void finishGradients(Context& context, float* gradients, std::uint64_t n, const 
                Finish{options, control, outcome});
 }
 
+void squareGradients(Context& context, float* gradients, std::uint64_t n, const GradientOptions& options,
+                     const StepControl* control, double* square, std::byte* scratch)
+{
+    const ClampedSquares squares{gradients, options.clipValue, static_cast<double>(options.weight), control};
+    sum<false>(context, squares, n, isAligned<float>(gradients), reinterpret_cast<double*>(scratch), TotalInto{square});
+}
+
+void concludeGradients(Context& context, const double* squares, std::uint64_t count, const GradientOptions& options,
+                       StepControl* control, StepOutcome* outcome)
+{
+    launch(context, totalSum<false, Finish>, dim3(1), dim3(kSumThreads), 0, squares, static_cast<int>(count),
+           Finish{options, control, outcome});
+}
+
 std::uint64_t gradientScratchBytes()
 {
     return kPartialBytes;

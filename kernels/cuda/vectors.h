@@ -44,5 +44,10 @@ private:
 void finishGradients(Context& context, float* gradients, std::uint64_t n, const GradientOptions& options,
                      StepControl* control, StepOutcome* outcome, std::byte* scratch);
 std::uint64_t gradientScratchBytes();
+/// Device::squareGradients and Device::concludeGradients.
+void squareGradients(Context& context, float* gradients, std::uint64_t n, const GradientOptions& options,
+                     const StepControl* control, double* square, std::byte* scratch);
+void concludeGradients(Context& context, const double* squares, std::uint64_t count, const GradientOptions& options,
+                       StepControl* control, StepOutcome* outcome);
 
 } // namespace millrace::kernels::cuda

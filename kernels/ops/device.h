@@ -183,6 +183,12 @@ public:
     virtual void finishGradients(float* gradients, std::uint64_t n, const GradientOptions& options,
                                  StepControl* control, StepOutcome* outcome, std::byte* scratch) = 0;
     virtual std::uint64_t gradientScratchBytes() const = 0;
+    // The two halves of finishGradients, for gradients of which every rank has a part: the sum of the squares of those
+    // that are here, into *square, with clipValue clamped in place; and outcome from the sum of all `count` squares.
+    virtual void squareGradients(float* gradients, std::uint64_t n, const GradientOptions& options,
+                                 const StepControl* control, double* square, std::byte* scratch) = 0;
+    virtual void concludeGradients(const double* squares, std::uint64_t count, const GradientOptions& options,
+                                   StepControl* control, StepOutcome* outcome) = 0;
     /// Errors: InvalidArgument, Unsupported, OutOfMemory (it keeps a table of the segments on the device).
     virtual Result<std::unique_ptr<Update>> makeUpdate(const UpdateRule& rule, std::span<const Segment> segments) = 0;
 };
