@@ -363,6 +363,21 @@ void OptimizerTest::gradientsAreFinished()
     QCOMPARE(found.finite, 1U);
     QCOMPARE(found.skippedSteps, 0U);
     const Floats after = gradients.read();
+
+    // in two halves, as two ranks have them
+    gradients.write(values);
+    OnDevice<double> squares(*m_device, std::vector<double>{0, 0});
+    OnDevice<StepOutcome> together(*m_device, StepOutcome{.gradientFactor = 9});
+    const GradientOptions options{weight, clipValue, clipNorm};
+    const std::size_t middle = count / 8 * 4;
+    m_device->squareGradients(gradients.data(), middle, options, control.data(), squares.data(), scratch->at(0));
+    m_device->squareGradients(gradients.data() + middle, count - middle, options, control.data(), squares.data() + 1,
+                              scratch->at(0));
+    m_device->concludeGradients(squares.data(), 2, options, control.data(), together.data());
+    QVERIFY(std::abs(together.read()[0].gradientNorm - norm) <= 1e-6 * norm);
+    QCOMPARE(together.read()[0].gradientFactor, found.gradientFactor);
+    QCOMPARE(gradients.read(), after);
+
     for (std::size_t i = 0; i < count; ++i) {
         const double used = static_cast<double>(after[i] * found.gradientFactor);
         QVERIFY(std::abs(used - clip * expected[i]) <= 1e-6 * std::abs(expected[i]));
