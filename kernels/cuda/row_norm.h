@@ -105,8 +105,8 @@ __global__ void backward(BackwardOperands<T> o, std::int64_t rows, std::int64_t 
     __shared__ float means[kRows], rstds[kRows];
     constexpr int kSums = kCentred ? 2 : 1;
     const std::int64_t tileRows = blockDim.y, team = threadIdx.y;
-    T* tile = dynamicShared<T>();                                                          // x, then dy
-    float* partial = o.partials + static_cast<std::int64_t>(blockIdx.x) * kSums * columns; // not read where null
+    T* tile = dynamicShared<T>(); // x, then dy
+    float* partial = o.partials ? o.partials + static_cast<std::int64_t>(blockIdx.x) * kSums * columns : nullptr;
     float* sums = staged ? reinterpret_cast<float*>(tile + 2 * tileRows * columns) : partial;
     const std::int64_t begin = static_cast<std::int64_t>(threadIdx.x) * N,
                        stride = static_cast<std::int64_t>(blockDim.x) * N;
