@@ -314,9 +314,11 @@ def main():
     end = time.time() + options.seconds
     parts = options.only.split(",")
 
-    def until(seconds):
-        """What is left of so many seconds from now, and of the whole."""
-        limit = min(time.time() + seconds, end)
+    kept = min(70, options.seconds / 4) if "sanitizer" in parts else 0  # for what comes last
+
+    def until(seconds, keep=0):
+        """What is left of so many seconds from now, and of the whole but for what is kept."""
+        limit = min(time.time() + seconds, end - keep)
         return lambda: limit - time.time()
 
     if "tests" in parts:
@@ -325,7 +327,7 @@ def main():
         with open(os.path.join(options.out, "peers.log"), "w", encoding="utf-8") as log:
             for workload in options.workloads.split(","):
                 try:
-                    limit = until(WORKLOADS[workload].limit * (4 if options.rehearse else 1))
+                    limit = until(WORKLOADS[workload].limit * (4 if options.rehearse else 1), kept)
                     entry = benchmark(programs, workload, log, limit,
                                       ["--device", "cpu", "--tiny"] if options.rehearse else [])
                 except (RuntimeError, subprocess.TimeoutExpired, OSError, KeyError) as failure:
