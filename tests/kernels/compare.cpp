@@ -36,7 +36,7 @@ Outcome call(kernels::Kernel& kernel, const Function& function, const std::vecto
     std::vector<const void*> from;
     std::vector<void*> to;
     for (const GuardedMemory& memory : inputMemory) from.push_back(memory.sizeBytes() > 0 ? memory.data() : nullptr);
-    for (const GuardedMemory& memory : outcome.outputs) to.push_back(memory.data());
+    for (const GuardedMemory& memory : outcome.outputs) to.push_back(memory.sizeBytes() > 0 ? memory.data() : nullptr);
     if (variant.alias) {
         const auto [output, input] = *variant.alias;
         std::memcpy(outcome.outputs[output].data(), inputMemory[input].data(), inputMemory[input].sizeBytes());
