@@ -108,7 +108,7 @@ private slots:
     void initTestCase()
     {
         auto device = openTestDevice();
-        if (!device) QSKIP(device.error().toString().c_str());
+        MR_REQUIRE_DEVICE(device);
         m_device = std::move(*device);
     }
 

@@ -103,7 +103,7 @@ void CudaGreedyTest::writesTheLikeliestTokens()
     };
     check(*onCpu->executor, {.threads = 1});
     auto device = test::openTestDevice();
-    if (!device) QSKIP(device.error().toString().c_str());
+    MR_REQUIRE_DEVICE(device);
     const execute::Place place{.device = std::move(*device)};
     auto onDevice = Texts::create(place);
     QVERIFY2(onDevice, onDevice ? "" : onDevice.error().toString().c_str());
@@ -124,7 +124,7 @@ void CudaGreedyTest::aNumberThatIsNoneIsSaid()
     };
     check({.threads = 1});
     auto device = test::openTestDevice();
-    if (!device) QSKIP(device.error().toString().c_str());
+    MR_REQUIRE_DEVICE(device);
     check({.device = std::move(*device)});
 }
 

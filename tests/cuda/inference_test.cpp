@@ -89,7 +89,7 @@ void CudaInferenceTest::init()
 {
     m_device.reset();
     auto device = test::openTestDevice();
-    if (!device) QSKIP(device.error().toString().c_str());
+    MR_REQUIRE_DEVICE(device);
     m_device = std::move(*device);
 }
 

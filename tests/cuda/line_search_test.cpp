@@ -77,7 +77,7 @@ private slots:
     void initTestCase()
     {
         auto opened = openTestDevice();
-        QVERIFY2(opened, opened ? "" : opened.error().toString().c_str());
+        MR_REQUIRE_DEVICE(opened);
         m_device = std::move(*opened);
     }
     void followsTheCpu_data();

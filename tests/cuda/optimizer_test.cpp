@@ -146,11 +146,12 @@ private slots:
     void init()
     {
         auto opened = openTestDevice();
-        QVERIFY2(opened, opened ? "" : opened.error().toString().c_str());
+        MR_REQUIRE_DEVICE(opened);
         m_device = std::move(*opened);
     }
     void cleanup()
     {
+        if (!m_device) return;
         QVERIFY2(m_device->synchronize(), "the device failed");
         m_device.reset();
     }

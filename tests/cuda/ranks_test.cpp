@@ -100,7 +100,7 @@ private slots:
     void initTestCase()
     {
         auto device = test::openTestDevice();
-        if (!device) QSKIP(device.error().toString().c_str());
+        MR_REQUIRE_DEVICE(device);
     }
     void init()
     {

@@ -34,6 +34,14 @@ inline Result<std::unique_ptr<kernels::Device>> openTestDevice()
 #endif
 }
 
+/// Ends the test where the device could not be opened: a simulated one has to be there, a real one need not.
+#ifdef MILLRACE_SIMULATED
+#define MR_REQUIRE_DEVICE(opened) QVERIFY2(opened, (opened) ? "" : (opened).error().toString().c_str())
+#else
+#define MR_REQUIRE_DEVICE(opened)                                                                                      \
+    if (!(opened)) QSKIP((opened).error().toString().c_str())
+#endif
+
 /// Values in the device's memory, copied from the host's and back by way of pinned memory. A test may take a failure to
 /// allocate for the end of it.
 template <class T> class OnDevice

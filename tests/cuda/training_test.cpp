@@ -146,7 +146,7 @@ private:
 void CudaTrainingTest::initTestCase()
 {
     auto device = test::openTestDevice();
-    if (!device) QSKIP(device.error().toString().c_str());
+    MR_REQUIRE_DEVICE(device);
 }
 
 void CudaTrainingTest::init()
