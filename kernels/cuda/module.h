@@ -10,8 +10,9 @@
 
 namespace millrace::kernels::cuda {
 
-/// Changes whenever the interfaces in kernels/ops do: the version of the product and of its build.
-inline constexpr const char* kModuleIdentity = "millrace " MILLRACE_VERSION " cuda 1";
+/// The product's version and a number made of all headers of kernels/ops and kernels/base: a module and an engine that
+/// were built from different ones must not meet.
+inline constexpr const char* kModuleIdentity = "millrace " MILLRACE_VERSION " cuda " MILLRACE_MODULE_INTERFACES;
 
 /// `const char* millrace_cuda_identity()`
 using IdentityFunction = const char*();
