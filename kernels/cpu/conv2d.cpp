@@ -7,6 +7,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/rounded_factors.h"
 #include "kernels/cpu/winograd.h"
+#include "kernels/ops/check_windows.h"
 
 #include <optional>
 #include <vector>
@@ -16,28 +17,6 @@ namespace millrace::kernels::cpu {
 namespace {
 
 using onednn::Convolution;
-
-Status check(const Conv2d& c)
-{
-    MR_CHECK(requirePositive("conv2d", {{"batch", c.batch},
-                                        {"height", c.height},
-                                        {"width", c.width},
-                                        {"channels", c.channels},
-                                        {"output channels", c.outputChannels},
-                                        {"kernel height", c.kernelHeight},
-                                        {"kernel width", c.kernelWidth},
-                                        {"groups", c.groups},
-                                        {"stride", std::min(c.strideHeight, c.strideWidth)},
-                                        {"dilation", std::min(c.dilationHeight, c.dilationWidth)}}));
-    if (std::min(c.padHeight, c.padWidth) < 0)
-        return makeError(Code::InvalidArgument,
-                         str("conv2d: padding is ", std::min(c.padHeight, c.padWidth), ", expected at least 0."));
-    if (c.channels % c.groups != 0 || c.outputChannels % c.groups != 0)
-        return makeError(Code::InvalidArgument, str("conv2d: ", c.channels, " input and ", c.outputChannels,
-                                                    " output channels cannot be split into ", c.groups, " groups."));
-    return requireFit("conv2d", c.dilationHeight * (c.kernelHeight - 1) + 1, c.dilationWidth * (c.kernelWidth - 1) + 1,
-                      c.height + 2 * c.padHeight, c.width + 2 * c.padWidth);
-}
 
 std::uint64_t weightBytes(const Conv2d& c)
 {
@@ -155,7 +134,7 @@ template <class Make> KernelResult makeRounded(Conv2d conv, std::int64_t lastEle
 
 KernelResult makeConv2d(const Conv2d& conv, int threads)
 {
-    MR_CHECK(check(conv));
+    MR_CHECK(kernels::check(conv));
     if (conv.precision == Precision::Bf16)
         return makeRounded(conv, 0, threads, [&](const Conv2d& plain) { return makeConv2d(plain, threads); });
     if (Winograd::suits(conv)) return makeWinograd(conv, threadsFor(conv, threads));
@@ -166,7 +145,7 @@ KernelResult makeConv2d(const Conv2d& conv, int threads)
 
 KernelResult makeConv2dBackward(const Conv2d& conv, int threads, Gradients wanted)
 {
-    MR_CHECK(check(conv));
+    MR_CHECK(kernels::check(conv));
     if (conv.precision == Precision::Bf16)
         return makeRounded(conv, conv.batch * conv.outputHeight() * conv.outputWidth() * conv.outputChannels, threads,
                            [&](const Conv2d& plain) { return makeConv2dBackward(plain, threads, wanted); });

@@ -5,28 +5,13 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/pool_loops.h"
 #include "kernels/cpu/pool_tiles.h"
+#include "kernels/ops/check_windows.h"
 
 #include <algorithm>
 
 namespace millrace::kernels::cpu {
 
 namespace {
-
-Status check(const Pool2d& p)
-{
-    MR_CHECK(requirePositive("pool2d", {{"batch", p.batch},
-                                        {"height", p.height},
-                                        {"width", p.width},
-                                        {"channels", p.channels},
-                                        {"kernel height", p.kernelHeight},
-                                        {"kernel width", p.kernelWidth},
-                                        {"stride", std::min(p.strideHeight, p.strideWidth)}}));
-    if (std::min(p.padHeight, p.padWidth) < 0 || 2 * p.padHeight > p.kernelHeight || 2 * p.padWidth > p.kernelWidth)
-        return makeError(Code::InvalidArgument,
-                         str("pool2d: the padding ", p.padHeight, "×", p.padWidth,
-                             " is not between 0 and half the window ", p.kernelHeight, "×", p.kernelWidth, "."));
-    return requireFit("pool2d", p.kernelHeight, p.kernelWidth, p.height + 2 * p.padHeight, p.width + 2 * p.padWidth);
-}
 
 /// The windows of fixed size at fixed distances.
 struct Windows : Pool2d
@@ -90,7 +75,7 @@ double imageNanoseconds(const Pool2d& p)
 
 KernelResult makeMaxPool2d(const Pool2d& pool, int threads)
 {
-    MR_CHECK(check(pool));
+    MR_CHECK(kernels::check(pool));
     return makeKernel([pool = Windows{pool}, threads](const Arguments& arguments) {
         parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
             if (pool_tiles::suits(pool))
@@ -103,7 +88,7 @@ KernelResult makeMaxPool2d(const Pool2d& pool, int threads)
 
 KernelResult makeMaxPool2dBackward(const Pool2d& pool, int threads)
 {
-    MR_CHECK(check(pool));
+    MR_CHECK(kernels::check(pool));
     return makeKernel([pool = Windows{pool}, threads](const Arguments& arguments) {
         parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
             if (pool_tiles::suits(pool))
@@ -116,7 +101,7 @@ KernelResult makeMaxPool2dBackward(const Pool2d& pool, int threads)
 
 KernelResult makeAveragePool2d(const Pool2d& pool, int threads)
 {
-    MR_CHECK(check(pool));
+    MR_CHECK(kernels::check(pool));
     return makeKernel([pool = Windows{pool}, threads](const Arguments& arguments) {
         parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
             averageForward(pool, arguments.input(0), arguments.output(0), begin, end);
@@ -126,7 +111,7 @@ KernelResult makeAveragePool2d(const Pool2d& pool, int threads)
 
 KernelResult makeAveragePool2dBackward(const Pool2d& pool, int threads)
 {
-    MR_CHECK(check(pool));
+    MR_CHECK(kernels::check(pool));
     return makeKernel([pool = Windows{pool}, threads](const Arguments& arguments) {
         parallelFor(threads, pool.batch, imageNanoseconds(pool), [&](std::int64_t begin, std::int64_t end) {
             averageBackward(pool, arguments.input(0), arguments.output(0), begin, end);

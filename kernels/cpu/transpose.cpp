@@ -5,6 +5,7 @@
 #include "kernels/cpu/make_kernel.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/vector_math.h"
+#include "kernels/ops/transpose_axes.h"
 
 #include <algorithm>
 #include <cstring>
@@ -14,32 +15,6 @@ namespace millrace::kernels::cpu {
 namespace {
 
 constexpr std::int64_t kTile = 16;
-
-/// An axis of y: its size and how far apart its elements are in x and in y.
-struct Axis
-{
-    std::int64_t size, from, to;
-};
-
-/// y's axes, outermost first, without those of size 1; neighbours that are neighbours in x too are one.
-std::vector<Axis> mergedAxes(const Transpose& t)
-{
-    std::vector<std::int64_t> strides(t.shape.size(), 1);
-    for (std::size_t i = t.shape.size(); i-- > 1;) strides[i - 1] = strides[i] * t.shape[i];
-    std::vector<Axis> axes;
-    for (const std::int64_t axis : t.order) {
-        const auto index = static_cast<std::size_t>(axis);
-        if (t.shape[index] == 1) continue;
-        const Axis next{t.shape[index], strides[index], 1};
-        if (!axes.empty() && axes.back().from == next.from * next.size)
-            axes.back() = {axes.back().size * next.size, next.from, 1};
-        else
-            axes.push_back(next);
-    }
-    if (axes.empty()) axes.push_back({1, 1, 1});
-    for (std::size_t i = axes.size(); i-- > 1;) axes[i - 1].to = axes[i].to * axes[i].size;
-    return axes;
-}
 
 /// One plane of y: `rows` of `columns`, whose neighbours are `rowFrom` and `columnFrom` apart in x.
 struct Plane
@@ -72,20 +47,20 @@ struct Planes
 {
     explicit Planes(const Transpose& t) : outer(mergedAxes(t))
     {
-        const Axis columns = outer.back();
+        const TransposeAxis columns = outer.back();
         outer.pop_back();
-        Axis rows{1, 0, 0};
+        TransposeAxis rows{1, 0, 0};
         if (!outer.empty()) {
-            const auto near = std::ranges::min_element(outer, {}, &Axis::from);
+            const auto near = std::ranges::min_element(outer, {}, &TransposeAxis::from);
             rows = columns.from == 1 ? outer.back() : *near;
             outer.erase(columns.from == 1 ? outer.end() - 1 : near);
         }
         plane = {rows.size, columns.size, rows.from, columns.from, rows.to};
-        for (const Axis& axis : outer) count *= axis.size;
+        for (const TransposeAxis& axis : outer) count *= axis.size;
     }
 
     Plane plane;
-    std::vector<Axis> outer;
+    std::vector<TransposeAxis> outer;
     std::int64_t count = 1;
 };
 
@@ -111,7 +86,7 @@ KernelResult makeTranspose(const Transpose& transpose, int threads)
             for (std::int64_t i = begin; i < end; ++i) {
                 std::int64_t from = 0, to = 0, rest = i;
                 for (std::size_t axis = planes.outer.size(); axis-- > 0;) {
-                    const Axis& a = planes.outer[axis];
+                    const TransposeAxis& a = planes.outer[axis];
                     from += rest % a.size * a.from;
                     to += rest % a.size * a.to;
                     rest /= a.size;

@@ -8,6 +8,7 @@
 #include "kernels/cuda/fastest.h"
 #include "kernels/cuda/kernel.h"
 #include "kernels/cuda/product_epilogue.h"
+#include "kernels/ops/check_windows.h"
 
 #include <algorithm>
 #include <array>
@@ -79,7 +80,7 @@ private:
 
 KernelResult makeConv2d(Context& context, const Conv2d& conv, DType type)
 {
-    MR_CHECK(checkConvolution(conv));
+    MR_CHECK(kernels::check(conv));
     MR_TRY(Network plain, makeConvolution(context, Kind::Forward, conv, type));
     auto biased = makeConvolution(context, Kind::Forward, conv, type, true);
     if (!biased && biased.error().code != Code::Unsupported) return biased.error();
@@ -103,7 +104,7 @@ KernelResult makeConv2d(Context& context, const Conv2d& conv, DType type)
 
 KernelResult makeConv2dBackward(Context& context, const Conv2d& conv, DType type, Gradients wanted)
 {
-    MR_CHECK(checkConvolution(conv));
+    MR_CHECK(kernels::check(conv));
     return Conv2dBackward::make(context, conv, type, wanted);
 }
 

@@ -8,6 +8,7 @@
 #include "kernels/cuda/kernel.h"
 #include "kernels/cuda/product_epilogue.h"
 #include "kernels/ops/check.h"
+#include "kernels/ops/check_windows.h"
 
 #include <algorithm>
 #include <array>
@@ -29,7 +30,7 @@ Status check(const ConvTranspose2d& c)
     if (!fits(c.outputPadHeight, c.strideHeight) || !fits(c.outputPadWidth, c.strideWidth))
         return makeError(Code::InvalidArgument, str("conv_transpose2d: output padding is ", c.outputPadHeight, "×",
                                                     c.outputPadWidth, ", expected less than the stride."));
-    return checkConvolution(c.convolution());
+    return kernels::check(c.convolution());
 }
 
 std::int64_t outputRows(const ConvTranspose2d& c)

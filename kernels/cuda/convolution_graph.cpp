@@ -8,28 +8,6 @@
 
 namespace millrace::kernels::cuda {
 
-Status checkConvolution(const Conv2d& c)
-{
-    MR_CHECK(requirePositive("conv2d", {{"batch", c.batch},
-                                        {"height", c.height},
-                                        {"width", c.width},
-                                        {"channels", c.channels},
-                                        {"output channels", c.outputChannels},
-                                        {"kernel height", c.kernelHeight},
-                                        {"kernel width", c.kernelWidth},
-                                        {"groups", c.groups},
-                                        {"stride", std::min(c.strideHeight, c.strideWidth)},
-                                        {"dilation", std::min(c.dilationHeight, c.dilationWidth)}}));
-    if (std::min(c.padHeight, c.padWidth) < 0)
-        return makeError(Code::InvalidArgument,
-                         str("conv2d: padding is ", std::min(c.padHeight, c.padWidth), ", expected at least 0."));
-    if (c.channels % c.groups != 0 || c.outputChannels % c.groups != 0)
-        return makeError(Code::InvalidArgument, str("conv2d: ", c.channels, " input and ", c.outputChannels,
-                                                    " output channels cannot be split into ", c.groups, " groups."));
-    return requireFit("conv2d", c.dilationHeight * (c.kernelHeight - 1) + 1, c.dilationWidth * (c.kernelWidth - 1) + 1,
-                      c.height + 2 * c.padHeight, c.width + 2 * c.padWidth);
-}
-
 std::string convolutionKey(NetworkGraph::Convolution kind, const Conv2d& c, DType type, bool bias)
 {
     return str("convolution ", static_cast<int>(kind), ' ', name(type), " precision ", static_cast<int>(c.precision),

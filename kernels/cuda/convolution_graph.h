@@ -8,7 +8,6 @@
 namespace millrace::kernels::cuda {
 
 /// InvalidArgument for what conv2d's contract excludes.
-Status checkConvolution(const Conv2d& conv);
 
 /// What a convolution's graph depends on.
 std::string convolutionKey(NetworkGraph::Convolution kind, const Conv2d& conv, DType type, bool bias);

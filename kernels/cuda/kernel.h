@@ -5,27 +5,7 @@
 #include "kernels/cuda/context.h"
 #include "kernels/ops/factory.h"
 
-#include <utility>
-
 namespace millrace::kernels::cuda {
-
-/// A kernel that is one callable with its dimensions captured; it enqueues on the context's compute queue.
-template <class Run> class CallableKernel final : public Kernel
-{
-public:
-    CallableKernel(Run run, std::uint64_t scratchBytes) : m_run(std::move(run)), m_scratchBytes(scratchBytes) {}
-    std::uint64_t scratchBytes() const override { return m_scratchBytes; }
-    void run(const Arguments& arguments) override { m_run(arguments); }
-
-private:
-    Run m_run;
-    std::uint64_t m_scratchBytes;
-};
-
-template <class Run> KernelResult makeKernel(Run run, std::uint64_t scratchBytes = 0)
-{
-    return std::unique_ptr<Kernel>(std::make_unique<CallableKernel<Run>>(std::move(run), scratchBytes));
-}
 
 /// Unsupported unless the type is f32: for kernels that the compiler surrounds with casts.
 Status requireF32(std::string_view operation, DType type);

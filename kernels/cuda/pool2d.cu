@@ -1,5 +1,6 @@
 // Max and average pooling over windows of one size; the kernels are in pool_windows.h.
 #include "kernels/cuda/pool_windows.h"
+#include "kernels/ops/check_windows.h"
 
 namespace millrace::kernels::cuda {
 
@@ -40,20 +41,9 @@ struct Windows
     }
 };
 
-Status check(const Pool2d& p)
+Status checkSizes(const Pool2d& p)
 {
-    MR_CHECK(requirePositive("pool2d", {{"batch", p.batch},
-                                        {"height", p.height},
-                                        {"width", p.width},
-                                        {"channels", p.channels},
-                                        {"kernel height", p.kernelHeight},
-                                        {"kernel width", p.kernelWidth},
-                                        {"stride", std::min(p.strideHeight, p.strideWidth)}}));
-    if (std::min(p.padHeight, p.padWidth) < 0 || 2 * p.padHeight > p.kernelHeight || 2 * p.padWidth > p.kernelWidth)
-        return makeError(Code::InvalidArgument,
-                         str("pool2d: the padding ", p.padHeight, "×", p.padWidth,
-                             " is not between 0 and half the window ", p.kernelHeight, "×", p.kernelWidth, "."));
-    MR_CHECK(requireFit("pool2d", p.kernelHeight, p.kernelWidth, p.height + 2 * p.padHeight, p.width + 2 * p.padWidth));
+    MR_CHECK(kernels::check(p));
     return pooling::requireSmall("pool2d", {{"height", p.height},
                                             {"width", p.width},
                                             {"channels", p.channels},
@@ -77,13 +67,13 @@ pooling::Pool<Windows> poolOf(const Pool2d& p)
 
 KernelResult makeMaxPool2d(Context& context, const Pool2d& pool, DType type)
 {
-    MR_CHECK(check(pool));
+    MR_CHECK(checkSizes(pool));
     return byType(type, [&](auto element) { return pooling::makeMax<decltype(element)>(context, poolOf(pool)); });
 }
 
 KernelResult makeMaxPool2dBackward(Context& context, const Pool2d& pool, DType type)
 {
-    MR_CHECK(check(pool));
+    MR_CHECK(checkSizes(pool));
     return byType(type, [&](auto element) {
         using T = decltype(element);
         if (pool.kernelHeight * pool.kernelWidth <= 256)
@@ -94,13 +84,13 @@ KernelResult makeMaxPool2dBackward(Context& context, const Pool2d& pool, DType t
 
 KernelResult makeAveragePool2d(Context& context, const Pool2d& pool, DType type)
 {
-    MR_CHECK(check(pool));
+    MR_CHECK(checkSizes(pool));
     return byType(type, [&](auto element) { return pooling::makeAverage<decltype(element)>(context, poolOf(pool)); });
 }
 
 KernelResult makeAveragePool2dBackward(Context& context, const Pool2d& pool, DType type)
 {
-    MR_CHECK(check(pool));
+    MR_CHECK(checkSizes(pool));
     return byType(type,
                   [&](auto element) { return pooling::makeAverageBackward<decltype(element)>(context, poolOf(pool)); });
 }

@@ -4,6 +4,7 @@
 // needed, so that a column lies in different banks. Elements are moved, not computed with: only their size matters.
 #include "kernels/cuda/axes.h"
 #include "kernels/cuda/kernel.h"
+#include "kernels/ops/transpose_axes.h"
 
 #include <algorithm>
 
@@ -13,32 +14,6 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kTile = 32, kTileRows = 8; // threads along a tile's rows, and how many rows at a time
-
-/// An axis of y: its size and how far apart its elements are in x and in y.
-struct Axis
-{
-    std::int64_t size, from, to;
-};
-
-/// y's axes, outermost first, without those of size 1; neighbours that are neighbours in x too are one.
-std::vector<Axis> mergedAxes(const Transpose& t)
-{
-    std::vector<std::int64_t> strides(t.shape.size(), 1);
-    for (std::size_t i = t.shape.size(); i-- > 1;) strides[i - 1] = strides[i] * t.shape[i];
-    std::vector<Axis> axes;
-    for (const std::int64_t axis : t.order) {
-        const auto index = static_cast<std::size_t>(axis);
-        if (t.shape[index] == 1) continue;
-        const Axis next{t.shape[index], strides[index], 1};
-        if (!axes.empty() && axes.back().from == next.from * next.size)
-            axes.back() = {axes.back().size * next.size, next.from, 1};
-        else
-            axes.push_back(next);
-    }
-    if (axes.empty()) axes.push_back({1, 1, 1});
-    for (std::size_t i = axes.size(); i-- > 1;) axes[i - 1].to = axes[i].to * axes[i].size;
-    return axes;
-}
 
 /// Planes of `rows`, neighbours in x and rowTo apart in y, by `columns`, neighbours in y and columnFrom apart in x.
 struct Planes
@@ -79,7 +54,8 @@ __global__ void __launch_bounds__(kTile* kTileRows) moveTiles(Planes planes, con
 // launchers
 
 /// The last axis is last in x too; `width` elements of it are moved at a time.
-template <class Unit> KernelResult makeRows(Context& context, const std::vector<Axis>& merged, std::int64_t width)
+template <class Unit>
+KernelResult makeRows(Context& context, const std::vector<TransposeAxis>& merged, std::int64_t width)
 {
     Axes axes;
     for (std::size_t i = 0; i + 1 < merged.size(); ++i)
@@ -91,12 +67,12 @@ template <class Unit> KernelResult makeRows(Context& context, const std::vector<
     });
 }
 
-template <class Unit> KernelResult makeTiles(Context& context, std::vector<Axis> axes)
+template <class Unit> KernelResult makeTiles(Context& context, std::vector<TransposeAxis> axes)
 {
-    const Axis columns = axes.back();
+    const TransposeAxis columns = axes.back();
     axes.pop_back();
-    const auto near = std::ranges::min_element(axes, {}, &Axis::from); // x's last axis
-    const Axis rows = *near;
+    const auto near = std::ranges::min_element(axes, {}, &TransposeAxis::from); // x's last axis
+    const TransposeAxis rows = *near;
     axes.erase(near);
     Planes planes{rows.size,
                   columns.size,
@@ -107,7 +83,7 @@ template <class Unit> KernelResult makeTiles(Context& context, std::vector<Axis>
                   1,
                   {},
                   {}};
-    for (const Axis& axis : axes) {
+    for (const TransposeAxis& axis : axes) {
         MR_CHECK(planes.from.add("transpose", axis.size, axis.from));
         MR_CHECK(planes.to.add("transpose", axis.size, axis.to));
     }
@@ -119,7 +95,7 @@ template <class Unit> KernelResult makeTiles(Context& context, std::vector<Axis>
     });
 }
 
-template <class Unit> KernelResult make(Context& context, const std::vector<Axis>& axes)
+template <class Unit> KernelResult make(Context& context, const std::vector<TransposeAxis>& axes)
 {
     if (axes.back().from != 1) return makeTiles<Unit>(context, axes);
     constexpr auto kWidth = static_cast<std::int64_t>(sizeof(uint4) / sizeof(Unit));
@@ -144,7 +120,7 @@ Status check(const Transpose& t)
 KernelResult makeTranspose(Context& context, const Transpose& transpose, DType type)
 {
     MR_CHECK(check(transpose));
-    const std::vector<Axis> axes = mergedAxes(transpose);
+    const std::vector<TransposeAxis> axes = mergedAxes(transpose);
     return sizeBytes(type) == sizeof(std::uint32_t) ? make<std::uint32_t>(context, axes)
                                                     : make<std::uint16_t>(context, axes);
 }

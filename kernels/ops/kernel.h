@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace millrace::kernels {
 
@@ -48,5 +49,23 @@ public:
 };
 
 using KernelResult = Result<std::unique_ptr<Kernel>>;
+
+/// A kernel that is one callable with its dimensions captured.
+template <class Run> class CallableKernel final : public Kernel
+{
+public:
+    CallableKernel(Run run, std::uint64_t scratchBytes) : m_run(std::move(run)), m_scratchBytes(scratchBytes) {}
+    std::uint64_t scratchBytes() const override { return m_scratchBytes; }
+    void run(const Arguments& arguments) override { m_run(arguments); }
+
+private:
+    Run m_run;
+    std::uint64_t m_scratchBytes;
+};
+
+template <class Run> KernelResult makeKernel(Run run, std::uint64_t scratchBytes = 0)
+{
+    return std::unique_ptr<Kernel>(std::make_unique<CallableKernel<Run>>(std::move(run), scratchBytes));
+}
 
 } // namespace millrace::kernels
